@@ -1,0 +1,104 @@
+// Package directory holds the words of the domain: organizations, connections,
+// users, groups, and the facts about one user that rules are evaluated on.
+//
+// It is a leaf without I/O. What always holds: every value belongs to exactly one
+// organization, names are compared through Fold, and a time is UTC with
+// microsecond precision (what both databases keep).
+package directory
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
+)
+
+// Organization is one customer of the application.
+type Organization struct {
+	ID        OrganizationID
+	Name      string
+	CreatedAt time.Time
+}
+
+// Kind is the protocol of a connection.
+type Kind string
+
+// The kinds of connection.
+const (
+	SCIM Kind = "scim"
+	SAML Kind = "saml"
+)
+
+// Connection is one identity-provider integration of an organization. A disabled
+// connection is frozen: its requests are refused, its facts stay.
+type Connection struct {
+	ID           ConnectionID
+	Organization OrganizationID
+	Kind         Kind
+	Name         string
+	Disabled     bool
+	CreatedAt    time.Time
+}
+
+// User is a person as one connection states them. UserName is unique per
+// organization without regard to case; ExternalID is unique per connection with it.
+type User struct {
+	ID           UserID
+	Organization OrganizationID
+	Connection   ConnectionID
+	ExternalID   string // the provider's own id, "" when it gave none
+	UserName     string
+	DisplayName  string
+	Email        string // the primary e-mail address, "" when there is none
+	Active       bool
+	Resource     json.RawMessage // the SCIM resource without id, meta, groups and password
+	CreatedAt    time.Time
+	ModifiedAt   time.Time
+	Revision     int64 // raised by one at each change of the resource; the ETag
+}
+
+// Group is a group as one connection pushed it. DisplayName is unique per
+// connection through Fold; its members are rows of their own, never part of Resource.
+type Group struct {
+	ID           GroupID
+	Organization OrganizationID
+	Connection   ConnectionID
+	ExternalID   string
+	DisplayName  string
+	Resource     json.RawMessage // the SCIM resource without id, meta and members
+	CreatedAt    time.Time
+	ModifiedAt   time.Time
+	Revision     int64
+}
+
+// Facts is all that an assignment may depend on, for one user.
+type Facts struct {
+	User   User
+	Groups []Membership // in order of group id
+}
+
+// Membership is one group of a user, as the rules see it.
+type Membership struct {
+	Group       GroupID
+	Connection  ConnectionID
+	DisplayName string
+}
+
+// Fold returns the form in which names are compared: trimmed, Unicode NFC, case
+// folded (SEMANTICS, "Match").
+func Fold(name string) string {
+	name = strings.TrimSpace(name)
+	for i := 0; i < len(name); i++ {
+		if name[i] >= 0x80 {
+			// NFC again, because folding can leave a sequence decomposed.
+			return norm.NFC.String(cases.Fold().String(norm.NFC.String(name)))
+		}
+	}
+	return strings.ToLower(name) // the same, on ASCII, without the tables
+}
+
+// Now returns the time as both databases keep it. It is the one default of every
+// injected clock.
+func Now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
