@@ -1,0 +1,177 @@
+package store
+
+import (
+	"context"
+
+	"github.com/rolesync/rolesync/internal/credential"
+	"github.com/rolesync/rolesync/internal/directory"
+	"github.com/rolesync/rolesync/internal/fault"
+)
+
+// Connection is a connection with the tokens that open it.
+type Connection struct {
+	directory.Connection
+	Tokens []credential.Stored // oldest first
+}
+
+const selectConnection = `SELECT c.organization_id, c.id, c.kind, c.name, c.disabled, c.created_at,
+		COALESCE(t.id, ''), t.digest, COALESCE(t.last_four, ''), COALESCE(t.created_at, 0), COALESCE(t.expires_at, 0)
+	FROM connections AS c LEFT JOIN tokens AS t ON t.organization_id = c.organization_id AND t.connection_id = c.id`
+
+// Connection returns one connection by its id alone, which is how a request names it:
+// the organization of the request is the one found here. NotFound when there is none.
+func (s *Store) Connection(ctx context.Context, id directory.ConnectionID) (Connection, error) {
+	list := connectionList{}
+	err := s.db.read(ctx, []statement{{
+		sql:  same(selectConnection + ` WHERE c.id = $1 ORDER BY t.id`),
+		args: []any{id},
+		each: list.add,
+	}})
+	if err == nil && len(list) == 0 {
+		err = fault.New(fault.NotFound, "there is no connection %q", id)
+	}
+	if err != nil {
+		return Connection{}, err
+	}
+	return list[0], nil
+}
+
+// Connections returns the connections of an organization, oldest first.
+func (s *Store) Connections(ctx context.Context, organization directory.OrganizationID) ([]Connection, error) {
+	list := connectionList{}
+	err := s.db.read(ctx, []statement{{
+		sql:  same(selectConnection + ` WHERE c.organization_id = $1 ORDER BY c.id, t.id`),
+		args: []any{organization},
+		each: list.add,
+	}})
+	return list, err
+}
+
+type connectionList []Connection
+
+// add reads one row: a connection, with one of its tokens or none.
+func (l *connectionList) add(r row) error {
+	var c Connection
+	var t credential.Stored
+	var created, tokenCreated, tokenExpires int64
+	var digest []byte
+	if err := r.Scan(&c.Organization, &c.ID, &c.Kind, &c.Name, &c.Disabled, &created, &t.ID, &digest, &t.LastFour, &tokenCreated, &tokenExpires); err != nil {
+		return err
+	}
+	c.CreatedAt, t.CreatedAt, t.ExpiresAt = moment(created), moment(tokenCreated), moment(tokenExpires)
+	copy(t.Digest[:], digest)
+	if n := len(*l); n == 0 || (*l)[n-1].ID != c.ID {
+		*l = append(*l, c)
+	}
+	if t.ID != "" {
+		last := &(*l)[len(*l)-1]
+		last.Tokens = append(last.Tokens, t)
+	}
+	return nil
+}
+
+// CreateConnection stores a new connection.
+func (tx *Tx) CreateConnection(c directory.Connection) {
+	tx.queue(statement{
+		sql:  same(`INSERT INTO connections (organization_id, id, kind, name, disabled, created_at) VALUES ($1, $2, $3, $4, $5, $6)`),
+		args: []any{tx.Organization, c.ID, c.Kind, c.Name, c.Disabled, micros(c.CreatedAt)},
+	})
+}
+
+// CreateToken adds a token to the transaction's connection.
+func (tx *Tx) CreateToken(t credential.Stored) {
+	tx.queue(statement{
+		sql:  same(`SELECT id FROM connections WHERE organization_id = $1 AND id = $2`),
+		args: []any{tx.Organization, tx.Connection},
+		each: func(row) error { return nil },
+		done: func(found int64) error {
+			if found == 0 {
+				return fault.New(fault.NotFound, "there is no connection %q", tx.Connection)
+			}
+			return nil
+		},
+	})
+	tx.queue(statement{
+		sql: same(`INSERT INTO tokens (organization_id, connection_id, id, digest, last_four, created_at, expires_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7)`),
+		args: []any{tx.Organization, tx.Connection, t.ID, t.Digest[:], t.LastFour, micros(t.CreatedAt), micros(t.ExpiresAt)},
+	})
+}
+
+// KeepTokens ends all but the newest n tokens of the transaction's connection.
+func (tx *Tx) KeepTokens(n int) {
+	tx.queue(statement{
+		sql: same(`DELETE FROM tokens WHERE organization_id = $1 AND connection_id = $2 AND id NOT IN
+			(SELECT id FROM tokens WHERE organization_id = $1 AND connection_id = $2 ORDER BY id DESC LIMIT $3)`),
+		args: []any{tx.Organization, tx.Connection, n},
+	})
+}
+
+// DeleteToken ends one token; NotFound, with the next flush, when there is none.
+func (tx *Tx) DeleteToken(id string) {
+	tx.queue(statement{
+		sql:  same(`DELETE FROM tokens WHERE organization_id = $1 AND connection_id = $2 AND id = $3`),
+		args: []any{tx.Organization, tx.Connection, id},
+		done: func(deleted int64) error {
+			if deleted == 0 {
+				return fault.New(fault.NotFound, "there is no token %q", id)
+			}
+			return nil
+		},
+	})
+}
+
+// AdminKey is a key of the admin API.
+type AdminKey struct {
+	credential.Stored
+	Name string
+}
+
+// CreateAdminKey stores a key of the admin API. Keys belong to the deployment.
+func (s *Store) CreateAdminKey(ctx context.Context, k AdminKey) error {
+	return s.Transact(ctx, Scope{}, Facts, func(tx *Tx) error {
+		tx.queue(statement{
+			sql:  same(`INSERT INTO admin_keys (id, name, digest, last_four, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)`),
+			args: []any{k.ID, k.Name, k.Digest[:], k.LastFour, micros(k.CreatedAt), micros(k.ExpiresAt)},
+		})
+		return nil
+	})
+}
+
+// AdminKeys returns all keys of the admin API, oldest first.
+func (s *Store) AdminKeys(ctx context.Context) ([]AdminKey, error) {
+	var keys []AdminKey
+	err := s.db.read(ctx, []statement{{
+		sql: same(`SELECT id, name, digest, last_four, created_at, expires_at FROM admin_keys ORDER BY id`),
+		each: func(r row) error {
+			var k AdminKey
+			var digest []byte
+			var created, expires int64
+			if err := r.Scan(&k.ID, &k.Name, &digest, &k.LastFour, &created, &expires); err != nil {
+				return err
+			}
+			copy(k.Digest[:], digest)
+			k.CreatedAt, k.ExpiresAt = moment(created), moment(expires)
+			keys = append(keys, k)
+			return nil
+		},
+	}})
+	return keys, err
+}
+
+// DeleteAdminKey ends a key of the admin API at once; NotFound when there is none.
+func (s *Store) DeleteAdminKey(ctx context.Context, id string) error {
+	return s.Transact(ctx, Scope{}, Facts, func(tx *Tx) error {
+		tx.queue(statement{
+			sql:  same(`DELETE FROM admin_keys WHERE id = $1`),
+			args: []any{id},
+			done: func(deleted int64) error {
+				if deleted == 0 {
+					return fault.New(fault.NotFound, "there is no admin key %q", id)
+				}
+				return nil
+			},
+		})
+		return nil
+	})
+}

@@ -1,0 +1,155 @@
+package store
+
+import "encoding/json"
+
+// This file holds all that PostgreSQL and SQLite say differently, besides the
+// transport in postgres.go and sqlite.go: statements over a list of values, and
+// locks. A list is text[] on one and a JSON array on the other; SQLite has one
+// writer, so it needs no locks and leaves those statements out.
+
+var (
+	// Transaction-scoped, kept in memory, and shared without writing to any row:
+	// fact changes of one organization run side by side.
+	lockShared = text{postgres: `SELECT pg_advisory_xact_lock_shared(1, 0), pg_advisory_xact_lock_shared($1)`}
+	// A change of rules waits for the fact changes under way, and holds up new ones.
+	lockOrganization = text{postgres: `SELECT pg_advisory_xact_lock_shared(1, 0), pg_advisory_xact_lock($1)`}
+	// A change of the deployment's roles does that to every organization.
+	lockDeployment = text{postgres: `SELECT pg_advisory_xact_lock(1, 0)`}
+	// Names that are not users yet; held while one is kept as pending or created.
+	lockName = text{postgres: `SELECT pg_advisory_xact_lock(n) FROM (SELECT unnest($1::bigint[]) AS n ORDER BY 1) AS names`}
+
+	// In order of id, so that two transactions never wait for each other.
+	lockUsers = text{
+		postgres: `SELECT id FROM users WHERE organization_id = $1 AND connection_id = $2 AND id = ANY($3) ORDER BY id FOR NO KEY UPDATE`,
+		sqlite:   `SELECT id FROM users WHERE organization_id = $1 AND connection_id = $2 AND id IN (SELECT value FROM json_each($3)) ORDER BY id`,
+	}
+	lockAnyUsers = text{
+		postgres: `SELECT id FROM users WHERE organization_id = $1 AND id = ANY($2) ORDER BY id FOR NO KEY UPDATE`,
+	}
+	lockUser = text{
+		postgres: selectUser + ` WHERE organization_id = $1 AND connection_id = $2 AND id = $3 FOR NO KEY UPDATE`,
+		sqlite:   selectUser + ` WHERE organization_id = $1 AND connection_id = $2 AND id = $3`,
+	}
+	lockGroup = text{
+		postgres: selectGroup + ` WHERE organization_id = $1 AND connection_id = $2 AND id = $3 FOR NO KEY UPDATE`,
+		sqlite:   selectGroup + ` WHERE organization_id = $1 AND connection_id = $2 AND id = $3`,
+	}
+	lockGroups = text{
+		postgres: `SELECT id FROM groups WHERE organization_id = $1 AND id = ANY($2) ORDER BY id FOR NO KEY UPDATE`,
+	}
+
+	insertMembers = text{
+		postgres: `INSERT INTO memberships (organization_id, group_id, user_id)
+			SELECT organization_id, $3, id FROM users WHERE organization_id = $1 AND connection_id = $2 AND id = ANY($4)
+			ON CONFLICT DO NOTHING`,
+		sqlite: `INSERT INTO memberships (organization_id, group_id, user_id)
+			SELECT organization_id, $3, id FROM users WHERE organization_id = $1 AND connection_id = $2 AND id IN (SELECT value FROM json_each($4))
+			ON CONFLICT DO NOTHING`,
+	}
+	deleteMembers = text{
+		postgres: `DELETE FROM memberships WHERE organization_id = $1 AND group_id = $2 AND user_id = ANY($3)`,
+		sqlite:   `DELETE FROM memberships WHERE organization_id = $1 AND group_id = $2 AND user_id IN (SELECT value FROM json_each($3))`,
+	}
+	insertPending = text{
+		postgres: `INSERT INTO pending_members (organization_id, group_id, value, connection_id, created_at)
+			SELECT $1, $2, v, $3, $4::bigint FROM unnest($5::text[]) AS v ON CONFLICT DO NOTHING`,
+		sqlite: `INSERT INTO pending_members (organization_id, group_id, value, connection_id, created_at)
+			SELECT $1, $2, value, $3, $4 FROM json_each($5) WHERE true ON CONFLICT DO NOTHING`,
+	}
+	deletePending = text{
+		postgres: `DELETE FROM pending_members WHERE organization_id = $1 AND group_id = $2 AND value = ANY($3)`,
+		sqlite:   `DELETE FROM pending_members WHERE organization_id = $1 AND group_id = $2 AND value IN (SELECT value FROM json_each($3))`,
+	}
+	pendingGroups = text{
+		postgres: `SELECT DISTINCT group_id FROM pending_members WHERE organization_id = $1 AND connection_id = $2 AND value = ANY($3) ORDER BY group_id`,
+		sqlite:   `SELECT DISTINCT group_id FROM pending_members WHERE organization_id = $1 AND connection_id = $2 AND value IN (SELECT value FROM json_each($3)) ORDER BY group_id`,
+	}
+	takePending = text{
+		postgres: `DELETE FROM pending_members WHERE organization_id = $1 AND connection_id = $2 AND value = ANY($3) RETURNING group_id`,
+		sqlite:   `DELETE FROM pending_members WHERE organization_id = $1 AND connection_id = $2 AND value IN (SELECT value FROM json_each($3)) RETURNING group_id`,
+	}
+
+	factsOfUsers = text{
+		postgres: selectFacts + ` WHERE u.organization_id = $1 AND u.id = ANY($2) ORDER BY u.id`,
+		sqlite:   selectFacts + ` WHERE u.organization_id = $1 AND u.id IN (SELECT value FROM json_each($2)) ORDER BY u.id`,
+	}
+	groupsOfUsers = text{
+		postgres: selectGroupsOf + ` WHERE m.organization_id = $1 AND m.user_id = ANY($2) ORDER BY m.user_id, m.group_id`,
+		sqlite:   selectGroupsOf + ` WHERE m.organization_id = $1 AND m.user_id IN (SELECT value FROM json_each($2)) ORDER BY m.user_id, m.group_id`,
+	}
+
+	markPublished = text{
+		// SKIP LOCKED: a row that a change holds is about to get a newer version, so
+		// waiting for it would only invite a deadlock.
+		postgres: `UPDATE assignments AS a SET published_version = d.version
+			FROM (SELECT a.organization_id, a.user_id, p.version
+				FROM unnest($1::text[], $2::text[], $3::bigint[]) AS p (organization_id, user_id, version)
+				JOIN assignments AS a ON a.organization_id = p.organization_id AND a.user_id = p.user_id
+				WHERE a.published_version < p.version FOR NO KEY UPDATE OF a SKIP LOCKED) AS d
+			WHERE a.organization_id = d.organization_id AND a.user_id = d.user_id`,
+		sqlite: `UPDATE assignments SET published_version = $3 WHERE organization_id = $1 AND user_id = $2 AND published_version < $3`,
+	}
+	// A mark that is lost in a crash only makes the same version be written again.
+	asynchronousCommit = text{postgres: `SELECT set_config('synchronous_commit', 'off', true)`}
+
+	insertStaleMembers = text{
+		postgres: `INSERT INTO stale_users (organization_id, user_id, cause)
+			SELECT organization_id, user_id, $3 FROM memberships WHERE organization_id = $1 AND group_id = $2
+			ON CONFLICT DO NOTHING`,
+		sqlite: `INSERT INTO stale_users (organization_id, user_id, cause)
+			SELECT organization_id, user_id, $3 FROM memberships WHERE organization_id = $1 AND group_id = $2
+			ON CONFLICT DO NOTHING`,
+	}
+	insertStale = text{
+		postgres: `INSERT INTO stale_users (organization_id, user_id, cause) SELECT $1, v, $3 FROM unnest($2::text[]) AS v ON CONFLICT DO NOTHING`,
+		sqlite:   `INSERT INTO stale_users (organization_id, user_id, cause) SELECT $1, value, $3 FROM json_each($2) WHERE true ON CONFLICT DO NOTHING`,
+	}
+	takeStale = text{
+		postgres: `DELETE FROM stale_users WHERE organization_id = $1 AND user_id IN
+				(SELECT user_id FROM stale_users WHERE organization_id = $1 ORDER BY user_id LIMIT $2 FOR UPDATE SKIP LOCKED)
+			RETURNING user_id, cause`,
+		sqlite: `DELETE FROM stale_users WHERE organization_id = $1 AND user_id IN
+				(SELECT user_id FROM stale_users WHERE organization_id = $1 ORDER BY user_id LIMIT $2)
+			RETURNING user_id, cause`,
+	}
+)
+
+// sqliteIndexes tells the index from the columns that SQLite names.
+var sqliteIndexes = map[string]string{
+	"users.user_name_folded":     "users_user_name",
+	"users.external_id":          "users_external_id",
+	"groups.display_name_folded": "groups_display_name",
+}
+
+// sqliteArgs turns lists into the JSON arrays that json_each reads.
+func sqliteArgs(args []any) []any {
+	converted := make([]any, len(args))
+	for i, arg := range args {
+		switch list := arg.(type) {
+		case []string:
+			converted[i] = jsonText(list)
+		case []int64:
+			converted[i] = jsonText(list)
+		default:
+			converted[i] = arg
+		}
+	}
+	return converted
+}
+
+func jsonText(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // lists of strings and numbers always marshal
+	}
+	return string(b)
+}
+
+// lockMigration is held while the schema is brought up to date.
+var lockMigration = text{postgres: `SELECT pg_advisory_xact_lock(2, 0)`}
+
+// lockSweep reads the cursor; another worker's transaction on it is waited for.
+var lockSweep = text{
+	postgres: `SELECT sweep_cursor FROM organizations WHERE id = $1 AND sweep_cursor IS NOT NULL FOR NO KEY UPDATE`,
+	sqlite:   `SELECT sweep_cursor FROM organizations WHERE id = $1 AND sweep_cursor IS NOT NULL`,
+}

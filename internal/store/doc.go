@@ -1,0 +1,37 @@
+// Package store keeps the truth: facts, rules, assignments and the audit, in SQLite
+// (one file, the default) or PostgreSQL. It is the only importer of database/sql
+// and pgx, and it knows nothing of HTTP, SCIM or Redis.
+//
+// # Shape
+//
+// A method of Store that reads is one round trip. A change is a transaction, made
+// by [Store.Transact]; the methods of [Tx] queue statements, which are sent together
+// by the next [Tx.Flush] or by the COMMIT: on PostgreSQL as one pipelined batch with
+// BEGIN in the first and COMMIT in the last, since a round trip costs more than a
+// statement. An answer that is not needed at once is a [Later].
+//
+// SQL is written once; what the databases say differently is in dialect.go.
+// Migrations are embedded and append only, with the same numbers for both.
+//
+// # Who waits for whom
+//
+// On PostgreSQL, at READ COMMITTED, in this order:
+//
+//  1. the organization's advisory lock: shared for facts, exclusive for rules;
+//  2. rows of groups, in order of id;
+//  3. rows of users, in order of id.
+//
+// The row of a user guards the user's memberships and assignment, the row of a group
+// its name and its list of members. Facts are read by a statement that comes after
+// the one that locked, so it sees what was committed before the lock was had: an
+// assignment is always computed from current facts. A deadlock, which this order
+// leaves possible only around pending members, rolls back and runs the closure again.
+// SQLite has one writing connection, so there a transaction is alone.
+//
+// # What always holds
+//
+//   - Every query names one organization; an id of another is NotFound.
+//   - A transaction is all or nothing; after any error but a lost connection during
+//     COMMIT, nothing of it was stored.
+//   - A row of assignments with published_version < version has yet to reach Redis.
+package store

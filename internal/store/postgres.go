@@ -1,0 +1,214 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/rolesync/rolesync/internal/fault"
+)
+
+// postgres talks pgx natively: a slice of statements is one pipelined batch, with
+// BEGIN in the first and COMMIT in the last, so that a whole change costs two
+// round trips. Through database/sql each statement would cost one.
+type postgres struct {
+	pool *pgxpool.Pool
+}
+
+func openPostgres(ctx context.Context, options Options) (*postgres, error) {
+	config, err := pgxpool.ParseConfig(options.URL)
+	if err != nil {
+		// pgx redacts the password in this error.
+		return nil, fmt.Errorf("database url: %w", err)
+	}
+	config.MaxConns = int32(max(options.MaxConnections, 4))
+	config.MinIdleConns = 2
+	config.MaxConnIdleTime = 5 * time.Minute
+	config.ConnConfig.ConnectTimeout = 5 * time.Second
+	config.ConnConfig.StatementCacheCapacity = 256
+	defaults := map[string]string{
+		"application_name":                    "rolesync",
+		"default_transaction_isolation":       "read committed", // the locks below rely on it
+		"lock_timeout":                        "10s",
+		"statement_timeout":                   "60s",
+		"idle_in_transaction_session_timeout": "30s",
+		// Every hot statement is a look-up by key: planning it again, or compiling
+		// it, costs more than running it. A plan made while a table was empty must
+		// not be a scan of it, since it is kept while the first synchronisation fills
+		// the table.
+		"plan_cache_mode": "force_generic_plan",
+		"enable_seqscan":  "off",
+		"jit":             "off",
+	}
+	for key, value := range defaults {
+		if _, given := config.ConnConfig.RuntimeParams[key]; !given {
+			config.ConnConfig.RuntimeParams[key] = value
+		}
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	return &postgres{pool: pool}, nil
+}
+
+func (p *postgres) close() error { p.pool.Close(); return nil }
+
+func (p *postgres) migrations() (*sql.DB, string, string) {
+	return stdlib.OpenDBFromPool(p.pool), "postgres", "migrations/postgres"
+}
+
+func (p *postgres) read(ctx context.Context, statements []statement) error {
+	batch := &pgx.Batch{}
+	for i := range statements {
+		batch.Queue(statements[i].sql.postgres, statements[i].args...)
+	}
+	return postgresFault(drain(p.pool.SendBatch(ctx, batch), statements, 0))
+}
+
+func (p *postgres) begin(ctx context.Context) (transaction, error) {
+	conn, err := p.pool.Acquire(ctx)
+	if err != nil {
+		return nil, postgresFault(err)
+	}
+	return &postgresTx{conn: conn}, nil
+}
+
+type postgresTx struct {
+	conn *pgxpool.Conn // nil once it was given back
+	open bool          // BEGIN was sent
+}
+
+func (t *postgresTx) run(ctx context.Context, statements []statement) error {
+	return t.send(ctx, statements, false)
+}
+
+func (t *postgresTx) commit(ctx context.Context, statements []statement) error {
+	if err := t.send(ctx, statements, true); err != nil {
+		return err
+	}
+	t.conn.Release()
+	t.conn = nil
+	return nil
+}
+
+func (t *postgresTx) send(ctx context.Context, statements []statement, commit bool) error {
+	batch := &pgx.Batch{}
+	before := 0
+	if !t.open {
+		batch.Queue("begin")
+		before, t.open = 1, true
+	}
+	for i := range statements {
+		batch.Queue(statements[i].sql.postgres, statements[i].args...)
+	}
+	if commit {
+		batch.Queue("commit")
+	}
+	results := t.conn.SendBatch(ctx, batch)
+	return postgresFault(drain(results, statements, before))
+}
+
+func (t *postgresTx) rollback() {
+	if t.conn == nil {
+		return
+	}
+	if t.open && !t.conn.Conn().IsClosed() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		// Ignored: a connection that cannot roll back is closed by its timeout, and
+		// the server then rolls back by itself.
+		_, _ = t.conn.Exec(ctx, "rollback")
+		cancel()
+	}
+	t.conn.Release() // the pool closes a connection that is still in a transaction
+	t.conn = nil
+}
+
+// drain hands every answer to its statement. The first error wins; the rest of the
+// batch is read and dropped by Close, as the protocol demands.
+func drain(results pgx.BatchResults, statements []statement, before int) (err error) {
+	defer func() {
+		// Close runs the answers nobody read, COMMIT among them: its error counts.
+		if closing := results.Close(); err == nil {
+			err = closing
+		}
+	}()
+	for range before {
+		if _, err := results.Exec(); err != nil {
+			return err
+		}
+	}
+	for i := range statements {
+		if err := answer(results, &statements[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func answer(results pgx.BatchResults, s *statement) error {
+	rows, err := results.Query()
+	if err != nil {
+		return postgresConflict(err, s)
+	}
+	for rows.Next() {
+		if s.each == nil {
+			continue
+		}
+		if err := s.each(rows); err != nil {
+			rows.Close()
+			return err
+		}
+	}
+	rows.Close()
+	if err := rows.Err(); err != nil {
+		return postgresConflict(err, s)
+	}
+	if s.done != nil {
+		return s.done(rows.CommandTag().RowsAffected())
+	}
+	return nil
+}
+
+func postgresConflict(err error, s *statement) error {
+	if p, ok := errors.AsType[*pgconn.PgError](err); ok && p.Code == "23505" && s.conflict != nil {
+		return s.conflict(p.ConstraintName)
+	}
+	return err
+}
+
+// errRetry marks an error after which the whole transaction may be run again: the
+// database chose it as the victim of a deadlock, and nothing of it was stored.
+var errRetry = errors.New("transaction was rolled back to resolve a deadlock")
+
+// postgresFault sorts what the driver says into what a caller can do about it. All
+// that means "the server is away, or too busy" is Unavailable.
+func postgresFault(err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, ok := errors.AsType[*fault.Error](err); ok {
+		return err
+	}
+	p, answered := errors.AsType[*pgconn.PgError](err)
+	switch {
+	case answered && (p.Code == "40P01" || p.Code == "40001"):
+		return fmt.Errorf("%w: %w", errRetry, err)
+	case !answered, // no answer: the connection failed, or the caller gave up
+		p.Code[:2] == "08", // connection exception
+		p.Code[:2] == "53", // insufficient resources, such as connections or disk
+		p.Code[:2] == "57", // operator intervention: shutdown, cancelled, timed out
+		p.Code == "55P03",  // lock_timeout
+		p.Code == "25P03",  // idle_in_transaction_session_timeout
+		p.Code == "25006":  // read-only: a standby that is about to be promoted
+		return fault.Wrap(fault.Unavailable, err, "the database is not available; nothing was changed, try again")
+	}
+	return err
+}

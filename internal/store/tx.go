@@ -1,0 +1,117 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"hash/fnv"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/rolesync/rolesync/internal/directory"
+	"github.com/rolesync/rolesync/internal/fault"
+)
+
+// Lock says whom a transaction keeps out.
+type Lock int
+
+// The locks, from the one that lets most others work beside it.
+const (
+	Facts      Lock = iota // a change of users, groups, members: beside others of its organization
+	Rules                  // a change of one organization's rules: alone in it
+	Deployment             // a change of the roles of all: alone altogether
+)
+
+// Tx is one transaction in one scope. It is not safe for concurrent use, and not to
+// be kept beyond the closure that was given it.
+type Tx struct {
+	Scope
+	ctx    context.Context
+	tx     transaction
+	queued []statement
+}
+
+// attempts bounds how often a transaction that lost a deadlock is run again.
+const attempts = 6
+
+// Transact runs change in a transaction and commits. The closure may run more than
+// once, so it must set, not add to, whatever it captures. Its error rolls back and
+// is returned as it is; an absent organization is a NotFound fault.
+//
+// The caller going away does not stop a change halfway: it is bounded by time alone.
+func (s *Store) Transact(ctx context.Context, scope Scope, lock Lock, change func(*Tx) error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer cancel()
+	for attempt := 1; ; attempt++ {
+		err := s.attempt(ctx, scope, lock, change)
+		if !errors.Is(err, errRetry) {
+			return err
+		}
+		if attempt == attempts {
+			return fault.Wrap(fault.Unavailable, err, "too many changes of the same users and groups at once; nothing was changed, try again")
+		}
+		s.log.Warn("transaction runs again", "attempt", attempt, "error", err)
+		time.Sleep(time.Duration(attempt) * time.Duration(1+rand.IntN(5)) * time.Millisecond)
+	}
+}
+
+func (s *Store) attempt(ctx context.Context, scope Scope, lock Lock, change func(*Tx) error) error {
+	underlying, err := s.db.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer underlying.rollback()
+	tx := &Tx{Scope: scope, ctx: ctx, tx: underlying}
+	switch lock {
+	case Facts:
+		tx.queue(statement{sql: lockShared, args: []any{lockKey(string(scope.Organization))}})
+	case Rules:
+		tx.queue(statement{sql: lockOrganization, args: []any{lockKey(string(scope.Organization))}})
+	case Deployment:
+		tx.queue(statement{sql: lockDeployment})
+	}
+	if err := change(tx); err != nil {
+		return err
+	}
+	queued := tx.queued
+	tx.queued = nil
+	return underlying.commit(ctx, queued)
+}
+
+// Flush sends what is queued, in one round trip; afterwards every Later is answered.
+func (tx *Tx) Flush() error {
+	if len(tx.queued) == 0 {
+		return nil
+	}
+	queued := tx.queued
+	tx.queued = nil
+	return tx.tx.run(tx.ctx, queued)
+}
+
+func (tx *Tx) queue(s statement) { tx.queued = append(tx.queued, s) }
+
+// Context is that of the transaction; it ends when the transaction takes too long.
+func (tx *Tx) Context() context.Context { return tx.ctx }
+
+// LockAnyUsers locks users of the organization, whichever connection owns them.
+func (tx *Tx) LockAnyUsers(users []directory.UserID) {
+	tx.queue(statement{sql: lockAnyUsers, args: []any{tx.Organization, strs(users)}})
+}
+
+// lockNames keeps others from making a user, or a pending member, of these names.
+func (tx *Tx) lockNames(names []string) {
+	keys := make([]int64, len(names))
+	for i, name := range names {
+		keys[i] = lockKey(string(tx.Organization) + "\x00" + name)
+	}
+	slices.Sort(keys)
+	tx.queue(statement{sql: lockName, args: []any{keys}})
+}
+
+// lockKey makes an advisory lock of a name. Two names may share one: then they wait
+// for each other, no more.
+func lockKey(name string) int64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(name)) // never fails
+	return int64(h.Sum64())
+}
