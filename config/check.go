@@ -1,0 +1,156 @@
+package config
+
+import (
+	"net"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// check refuses what has the right form and cannot work, and fills in what follows
+// from other settings.
+func (l *loader) check() {
+	l.checkAddresses()
+	l.checkDatabase()
+	l.checkRedis()
+	if size := l.config.SCIM.MaxBody; size < 1<<10 || size > 1<<30 {
+		l.refuse("scim.max_body", "%s is not between 1KiB and 1GiB", size)
+	}
+}
+
+func (l *loader) checkAddresses() {
+	c := &l.config
+	host, port, listenable := splitAddress(c.Listen)
+	if !listenable {
+		l.refuse("listen", "%s is not host:port, like 127.0.0.1:8080", quote(c.Listen))
+	}
+	if c.PublicURL == "" && listenable && port != 0 {
+		c.PublicURL = "http://" + net.JoinHostPort(reachable(host), strconv.Itoa(port))
+	}
+	if c.PublicURL == "" {
+		return
+	}
+	u, err := url.Parse(c.PublicURL)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" ||
+		u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
+		l.refuse("public_url", "%s is not a URL of the form https://host/path", quote(c.PublicURL))
+	}
+	c.PublicURL = strings.TrimRight(c.PublicURL, "/")
+}
+
+// reachable returns a host under which a listener on host can be reached from the
+// same machine: a listener on all addresses has no name of its own.
+func reachable(host string) string {
+	if host == "" {
+		return "127.0.0.1"
+	}
+	ip, err := netip.ParseAddr(host)
+	switch {
+	case err != nil || !ip.IsUnspecified():
+		return host
+	case ip.Is4():
+		return "127.0.0.1"
+	}
+	return "::1"
+}
+
+func (l *loader) checkDatabase() {
+	database := l.config.Database
+	// The URL may hold a password, and so may what was meant to be one: none of it
+	// goes into a message, nor does the error of url.Parse, which repeats it.
+	switch address := database.URL.Reveal(); {
+	case address == "":
+	case strings.HasPrefix(address, "sqlite:"):
+		if address == "sqlite:" {
+			l.refuse("database.url", "has no path behind sqlite:")
+		}
+	case strings.HasPrefix(address, "postgres://"), strings.HasPrefix(address, "postgresql://"):
+		if _, err := url.Parse(address); err != nil {
+			l.refuse("database.url", "is not a valid URL; signs like @ / : %% # in a password are written as %%40 %%2F %%3A %%25 %%23")
+		}
+	default:
+		l.refuse("database.url", "begins with neither sqlite: nor postgres://")
+	}
+	if n := database.MaxConnections; n < 1 || n > 1000 {
+		l.refuse("database.max_connections", "%d is not between 1 and 1000", n)
+	}
+}
+
+// keyPrefix leaves out braces above all: Redis Cluster takes the first pair in a key
+// for its hash tag, and that pair must be the organization's.
+var keyPrefix = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,64}$`)
+
+func (l *loader) checkRedis() {
+	redis := l.config.Redis
+	if !redis.URL.IsZero() {
+		u, err := url.Parse(redis.URL.Reveal())
+		if err != nil || u.Scheme != "redis" && u.Scheme != "rediss" || u.Host == "" {
+			l.refuse("redis.url", "is not a URL of the form redis://user:password@host:port/db, or rediss:// for TLS")
+		}
+	}
+	for i, address := range redis.Addresses {
+		address = strings.TrimSpace(address) // of "a:1, b:2" in a variable
+		redis.Addresses[i] = address
+		if host, port, ok := splitAddress(address); !ok || host == "" || port == 0 {
+			l.refuse("redis.addresses", "%s is not host:port, like redis.example.com:6379", quote(address))
+		}
+	}
+	if redis.DB < 0 {
+		l.refuse("redis.db", "%d is below 0", redis.DB)
+	}
+	if redis.Timeout <= 0 {
+		l.refuse("redis.timeout", "%s is not more than 0s", redis.Timeout)
+	}
+	if !keyPrefix.MatchString(redis.Prefix) {
+		l.refuse("redis.prefix", "%s is not 1 to 64 of the signs A-Z a-z 0-9 . _ : -", quote(redis.Prefix))
+	}
+	l.checkRedisKind(redis)
+}
+
+// checkRedisKind refuses settings that belong to another kind of Redis than the one
+// that is stated: what would be ignored must not look as if it were in force.
+func (l *loader) checkRedisKind(redis Redis) {
+	addressed := []struct {
+		path string
+		set  bool
+	}{
+		{"redis.username", redis.Username != ""},
+		{"redis.password", !redis.Password.IsZero()},
+		{"redis.master_name", redis.MasterName != ""},
+		{"redis.db", redis.DB > 0},
+		{"redis.tls", redis.TLS},
+	}
+	for _, setting := range addressed {
+		switch {
+		case !setting.set || len(redis.Addresses) > 0 && redis.URL.IsZero():
+		case redis.URL.IsZero():
+			l.refuse(setting.path, "needs redis.addresses; without them Redis is embedded")
+		default:
+			l.refuse(setting.path, "goes with redis.addresses, not with redis.url, which says it itself")
+		}
+	}
+	if !redis.URL.IsZero() && len(redis.Addresses) > 0 {
+		l.refuse("redis.addresses", "are stated beside redis.url; state only one of them")
+	}
+	switch {
+	case !redis.Cluster:
+	case redis.Embedded():
+		l.refuse("redis.cluster", "needs redis.addresses or redis.url; without them Redis is embedded")
+	case redis.MasterName != "":
+		l.refuse("redis.cluster", "is stated beside redis.master_name; Sentinels do not lead to a cluster")
+	case redis.DB > 0:
+		l.refuse("redis.db", "%d does not exist: a cluster has database 0 only", redis.DB)
+	}
+}
+
+// splitAddress takes host:port apart. The host may be empty, the port is a number.
+func splitAddress(address string) (host string, port int, ok bool) {
+	host, digits, err := net.SplitHostPort(address)
+	if err != nil || strings.ContainsAny(host, " /@") {
+		return "", 0, false
+	}
+	number, err := strconv.ParseUint(digits, 10, 16)
+	return host, int(number), err == nil
+}
