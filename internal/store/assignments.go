@@ -264,3 +264,33 @@ func (s *Store) UserByAlias(ctx context.Context, organization directory.Organiza
 	}
 	return found[0], nil
 }
+
+// UsersWithoutAssignment returns users that were never evaluated: there must be none.
+func (s *Store) UsersWithoutAssignment(ctx context.Context, organization directory.OrganizationID, limit int) ([]directory.UserID, error) {
+	var users []directory.UserID
+	err := s.db.read(ctx, []statement{{
+		sql: same(`SELECT u.id FROM users AS u WHERE u.organization_id = $1 AND NOT EXISTS
+			(SELECT 1 FROM assignments AS a WHERE a.organization_id = u.organization_id AND a.user_id = u.id) ORDER BY u.id LIMIT $2`),
+		args: []any{organization, limit},
+		each: func(r row) error {
+			var id directory.UserID
+			if err := r.Scan(&id); err != nil {
+				return err
+			}
+			users = append(users, id)
+			return nil
+		},
+	}})
+	return users, err
+}
+
+// BuryOrphans makes tombstones of assignments whose users are gone, with the given
+// projection of nothing: for repairs only, since a deletion does it by itself.
+func (tx *Tx) BuryOrphans(nowMicros int64, nothing string) {
+	tx.queue(statement{
+		sql: same(`UPDATE assignments SET version = version + 1, epoch = epoch + 1, deleted = $2, projection = $3, aliases = '[]', cause = 'verify --repair', updated_at = $4
+			WHERE organization_id = $1 AND (NOT deleted OR projection <> $3) AND NOT EXISTS
+			(SELECT 1 FROM users AS u WHERE u.organization_id = assignments.organization_id AND u.id = assignments.user_id)`),
+		args: []any{tx.Organization, true, nothing, nowMicros},
+	})
+}

@@ -83,7 +83,7 @@ func (tx *Tx) AdvanceSweep(limit int) (users []directory.UserID, err error) {
 	tx.queue(statement{
 		sql:  lockSweep,
 		args: []any{tx.Organization},
-		each: cursor.scan(func(r row) (c string, err error) { return c, r.Scan(&c) }),
+		each: cursor.scan(func(r row) (c string, err error) { err = r.Scan(&c); return c, err }),
 	})
 	if err := tx.Flush(); err != nil || !cursor.found {
 		return nil, err

@@ -7,6 +7,8 @@ import "encoding/json"
 // locks. A list is text[] on one and a JSON array on the other; SQLite has one
 // writer, so it needs no locks and leaves those statements out.
 
+const selectNames = `SELECT id, external_id, user_name, user_name_folded FROM users WHERE organization_id = $1 AND connection_id = $2`
+
 var (
 	// Transaction-scoped, kept in memory, and shared without writing to any row:
 	// fact changes of one organization run side by side.
@@ -60,13 +62,14 @@ var (
 		postgres: `DELETE FROM pending_members WHERE organization_id = $1 AND group_id = $2 AND value = ANY($3)`,
 		sqlite:   `DELETE FROM pending_members WHERE organization_id = $1 AND group_id = $2 AND value IN (SELECT value FROM json_each($3))`,
 	}
-	pendingGroups = text{
-		postgres: `SELECT DISTINCT group_id FROM pending_members WHERE organization_id = $1 AND connection_id = $2 AND value = ANY($3) ORDER BY group_id`,
-		sqlite:   `SELECT DISTINCT group_id FROM pending_members WHERE organization_id = $1 AND connection_id = $2 AND value IN (SELECT value FROM json_each($3)) ORDER BY group_id`,
-	}
 	takePending = text{
 		postgres: `DELETE FROM pending_members WHERE organization_id = $1 AND connection_id = $2 AND value = ANY($3) RETURNING group_id`,
 		sqlite:   `DELETE FROM pending_members WHERE organization_id = $1 AND connection_id = $2 AND value IN (SELECT value FROM json_each($3)) RETURNING group_id`,
+	}
+
+	usersNamed = text{
+		postgres: selectNames + ` AND (external_id = ANY($3) AND external_id <> '' OR user_name_folded = ANY($3)) ORDER BY id`,
+		sqlite:   selectNames + ` AND (external_id IN (SELECT value FROM json_each($3)) AND external_id <> '' OR user_name_folded IN (SELECT value FROM json_each($3))) ORDER BY id`,
 	}
 
 	factsOfUsers = text{

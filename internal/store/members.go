@@ -70,9 +70,13 @@ func (tx *Tx) AddMembers(group directory.GroupID, values []string) {
 	tx.queue(statement{sql: insertMembers, args: []any{tx.Organization, tx.Connection, group, values}})
 }
 
-// RemoveMembers ends memberships of a locked group, and forgets pending ones.
+// RemoveMembers ends memberships of a locked group; absent ones change nothing.
 func (tx *Tx) RemoveMembers(group directory.GroupID, values []string) {
 	tx.queue(statement{sql: deleteMembers, args: []any{tx.Organization, group, values}})
+}
+
+// ForgetPending ends the wait of a locked group for members that are no users yet.
+func (tx *Tx) ForgetPending(group directory.GroupID, values []string) {
 	tx.queue(statement{sql: deletePending, args: []any{tx.Organization, group, values}})
 }
 
@@ -90,42 +94,52 @@ func (tx *Tx) PutPending(group directory.GroupID, values []string, now time.Time
 	tx.queue(statement{sql: insertPending, args: []any{tx.Organization, group, tx.Connection, micros(now), values}})
 }
 
-// LockPendingGroups locks the groups that wait for a user of one of these names.
-func (tx *Tx) LockPendingGroups(names []string) (int, error) {
-	groups, err := tx.groupIDs(pendingGroups, names)
-	if err != nil || len(groups) == 0 {
-		return 0, err
-	}
-	tx.queue(statement{sql: lockGroups, args: []any{tx.Organization, groups}})
-	return len(groups), nil
-}
-
-// TakePending ends the wait of all groups for these names and returns the groups.
-func (tx *Tx) TakePending(names []string) ([]directory.GroupID, error) {
-	groups, err := tx.groupIDs(takePending, names)
-	ids := make([]directory.GroupID, len(groups))
-	for i, g := range groups {
-		ids[i] = directory.GroupID(g)
-	}
-	return ids, err
-}
-
-func (tx *Tx) groupIDs(sql text, names []string) ([]string, error) {
-	var groups []string
+// TakePending ends the wait of all groups for these names and returns the groups,
+// with the next flush.
+func (tx *Tx) TakePending(names []string) *Later[[]directory.GroupID] {
+	later := &Later[[]directory.GroupID]{}
 	tx.queue(statement{
-		sql:  sql,
+		sql:  takePending,
 		args: []any{tx.Organization, tx.Connection, names},
 		each: func(r row) error {
-			var id string
+			var id directory.GroupID
 			if err := r.Scan(&id); err != nil {
 				return err
 			}
-			groups = append(groups, id)
+			later.value = append(later.value, id)
 			return nil
 		},
 	})
-	err := tx.Flush()
-	return groups, err
+	return later
+}
+
+// LockGroups locks groups of the organization, in order of id.
+func (tx *Tx) LockGroups(groups []directory.GroupID) {
+	tx.queue(statement{sql: lockGroups, args: []any{tx.Organization, strs(groups)}})
+}
+
+// UsersNamed returns, with the next flush, the users of the connection whose
+// externalId or folded userName is among the names, by that name.
+func (tx *Tx) UsersNamed(names []string) *Later[map[string]directory.UserID] {
+	later := &Later[map[string]directory.UserID]{value: map[string]directory.UserID{}}
+	tx.queue(statement{
+		sql:  usersNamed,
+		args: []any{tx.Organization, tx.Connection, names},
+		each: func(r row) error {
+			var id directory.UserID
+			var external, userName, folded string
+			if err := r.Scan(&id, &external, &userName, &folded); err != nil {
+				return err
+			}
+			for _, name := range []string{folded, userName, external} {
+				if name != "" {
+					later.value[name] = id
+				}
+			}
+			return nil
+		},
+	})
+	return later
 }
 
 // PendingMember is a member that a provider named before it created the user.

@@ -87,7 +87,7 @@ func (s *Store) Generation(ctx context.Context, id directory.OrganizationID) (in
 	err := s.db.read(ctx, []statement{{
 		sql:  same(`SELECT generation FROM organizations WHERE id = $1`),
 		args: []any{id},
-		each: generation.scan(func(r row) (n int64, err error) { return n, r.Scan(&n) }),
+		each: generation.scan(func(r row) (n int64, err error) { err = r.Scan(&n); return n, err }),
 	}})
 	return generation.orNotFound(err, "organization", string(id))
 }
@@ -116,19 +116,23 @@ type OrganizationGeneration struct {
 	Generation   int64
 }
 
-// NextGeneration raises the generation before Redis is filled anew, and returns it.
-// The result is above atLeast, which is what Redis was found to hold.
-func (s *Store) NextGeneration(ctx context.Context, id directory.OrganizationID, atLeast int64) (int64, error) {
-	generation := &one[int64]{}
+// NextGeneration raises the generation before Redis is filled anew, above atLeast,
+// which is what Redis was found to hold, and returns the basis of the filling.
+func (s *Store) NextGeneration(ctx context.Context, id directory.OrganizationID, atLeast int64) (Basis, error) {
+	basis := &one[Basis]{}
 	err := s.Transact(ctx, Scope{Organization: id}, Facts, func(tx *Tx) error {
 		tx.queue(statement{
-			sql:  same(`UPDATE organizations SET generation = CASE WHEN generation > $2 THEN generation ELSE $2 END + 1 WHERE id = $1 RETURNING generation`),
+			sql: same(`UPDATE organizations SET generation = CASE WHEN generation > $2 THEN generation ELSE $2 END + 1 WHERE id = $1
+				RETURNING rules_version, generation`),
 			args: []any{id, atLeast},
-			each: generation.scan(func(r row) (n int64, err error) { return n, r.Scan(&n) }),
+			each: basis.scan(func(r row) (b Basis, err error) {
+				err = r.Scan(&b.RulesVersion, &b.Generation)
+				return b, err
+			}),
 		})
 		return nil
 	})
-	return generation.orNotFound(err, "organization", string(id))
+	return basis.orNotFound(err, "organization", string(id))
 }
 
 // RedisIdentity returns the identity of the Redis server that was last filled.

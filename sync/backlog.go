@@ -1,0 +1,92 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/rolesync/rolesync/internal/directory"
+	"github.com/rolesync/rolesync/internal/store"
+)
+
+// backlogInterval is how soon the backlog of a process that died is found. A process
+// wakes itself for its own.
+const backlogInterval = time.Second
+
+// Run works off the backlog until ctx ends. Several processes may do so at once.
+func (e *Engine) Run(ctx context.Context) {
+	ticker := time.NewTicker(backlogInterval)
+	defer ticker.Stop()
+	for {
+		if err := e.WorkOff(ctx); err != nil && ctx.Err() == nil {
+			e.log.Warn("backlog waits", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-e.wake:
+		case <-ticker.C:
+		}
+	}
+}
+
+// WorkOff evaluates everybody who is on the backlog now.
+func (e *Engine) WorkOff(ctx context.Context) error {
+	organizations, err := e.store.Backlog(ctx)
+	if err != nil {
+		return fmt.Errorf("read backlog: %w", err)
+	}
+	var errs []error
+	for _, organization := range organizations {
+		for more := true; more && ctx.Err() == nil; {
+			if more, err = e.workOffChunk(ctx, organization); err != nil {
+				// Others must not wait for an organization in trouble.
+				errs = append(errs, fmt.Errorf("backlog of %s: %w", organization, err))
+				break
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// workOffChunk evaluates some users in a transaction of their own, and takes them
+// off the backlog in the same one.
+func (e *Engine) workOffChunk(ctx context.Context, organization directory.OrganizationID) (more bool, err error) {
+	var o outcome
+	by := Author{Organization: organization, Name: "rolesync"}
+	err = e.store.Transact(ctx, by.scope(), store.Facts, func(tx *store.Tx) error {
+		o, more = outcome{}, false
+		basis := tx.Basis()
+		users, cause, err := tx.TakeStale(InlineLimit)
+		if err != nil {
+			return err
+		}
+		by.Request = cause
+		if len(users) == 0 {
+			if users, err = tx.AdvanceSweep(InlineLimit); err != nil {
+				return err
+			}
+			by.Request = fmt.Sprintf("rules version %d, roles version %d", basis.Get().RulesVersion, basis.Get().CatalogVersion)
+		}
+		o.basis = basis.Get()
+		if len(users) == 0 {
+			return nil
+		}
+		more = true
+		slices.Sort(users)
+		tx.LockAnyUsers(users)
+		subjects := tx.Subjects(users)
+		if err := tx.Flush(); err != nil {
+			return err
+		}
+		o.assignments, err = evaluate(e, tx, by, e.now(), o.basis, users, subjects.Get())
+		return err
+	})
+	if err != nil {
+		return false, err
+	}
+	e.publish(o)
+	return more, nil
+}

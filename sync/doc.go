@@ -1,0 +1,40 @@
+// Package sync keeps assignments equal to what the facts and the rules say, and
+// Redis equal to the assignments. It is imported as rolesync.
+//
+// # The way of a change
+//
+// Everything that changes a fact or a rule goes through [Engine.Change] (facts) or
+// its siblings for rules and roles. In one SQL transaction it stores the change,
+// evaluates the users it touched, and writes their assignments and the audit. After
+// COMMIT it hands the new assignments to the [Writer], which carries them to Redis.
+// Nothing leaves the process before COMMIT.
+//
+//	facts changed ─▶ touched users locked ─▶ mapping.Evaluate ─▶ assignment differs?
+//	                                                        yes: version + 1, audit
+//	COMMIT ─▶ Writer ─▶ Redis script: newer than what is there? ─▶ marked as published
+//
+// A change that touches more than InlineLimit users (a large group renamed, rules
+// published) puts them on a backlog in the same transaction; [Engine.Run] works it
+// off in chunks, each a transaction, also after a crash.
+//
+// # Why nothing is lost
+//
+// An assignment row with published_version < version is the outbox. The Writer's
+// queue in memory is only the fast way: what it drops, or what a crash takes with
+// it, is found again by a sweep over those rows, a second later. Rows are not locked
+// while Redis is written (a Redis that hangs would hang SCIM with it), so two
+// processes may write the same version: the script in Redis refuses what is not
+// newer, which makes every repetition harmless.
+//
+// # Why nothing is stale
+//
+// Redis can lose data without an error: a flush, a restart from an older file, a
+// failover. The [Writer] compares the server's run id and a marker key once a second
+// with those it last filled, and every organization's generation now and then. On a
+// difference it fills the organizations anew, beside the live keys, and swaps; live
+// writes meanwhile go to both.
+//
+// # What it must not know
+//
+// HTTP, SCIM, SAML. Facts arrive as internal/directory values.
+package sync

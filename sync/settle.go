@@ -1,0 +1,263 @@
+package sync
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/rolesync/rolesync/internal/directory"
+	"github.com/rolesync/rolesync/internal/store"
+	"github.com/rolesync/rolesync/mapping"
+)
+
+// settle evaluates whom the transaction touched, and queues what follows. Facts are
+// asked for together with the changes themselves, in one round trip, on the guess
+// that every member named is known; only when a guess was wrong they are asked again.
+func (t *Tx) settle() (outcome, error) {
+	var subjects *Later[[]store.Subject]
+	guess := t.guess()
+	if len(guess) <= InlineLimit {
+		subjects = t.tx.Subjects(guess)
+	}
+	if err := t.tx.Flush(); err != nil {
+		return outcome{}, err
+	}
+	again, err := t.resolve()
+	if err != nil {
+		return outcome{}, err
+	}
+	touched := slices.Sorted(maps.Keys(t.touched))
+	if len(touched) > InlineLimit {
+		t.tx.StaleUsers(touched, t.by.Request)
+		t.backlog = true
+		touched = nil
+	}
+	if len(touched) > 0 && (again || subjects == nil) {
+		subjects = t.tx.Subjects(touched)
+		if err := t.tx.Flush(); err != nil {
+			return outcome{}, err
+		}
+	}
+	o := outcome{basis: t.basis.Get(), backlog: t.backlog}
+	for _, current := range t.gone {
+		o.assignments = append(o.assignments, t.bury(current))
+	}
+	if len(touched) == 0 {
+		return o, nil
+	}
+	changed, err := evaluate(t.engine, t.tx, t.by, t.now, o.basis, touched, subjects.Get())
+	o.assignments = append(o.assignments, changed...)
+	return o, err
+}
+
+// guess is everybody who may have been touched, as far as it is known without asking.
+func (t *Tx) guess() []directory.UserID {
+	guess := slices.Collect(maps.Keys(t.touched))
+	for _, change := range t.members {
+		for _, value := range change.values {
+			guess = append(guess, directory.UserID(value))
+		}
+	}
+	slices.Sort(guess)
+	return slices.Compact(guess)
+}
+
+// resolve completes the set of touched users with what the round trip told. It
+// reports whether facts changed, or more users were touched, after they were read.
+func (t *Tx) resolve() (again bool, err error) {
+	for _, r := range t.renamed {
+		again = again || len(r.members.Get()) > 0
+		if err := t.touchAll(r.group, r.members.Get()); err != nil {
+			return false, err
+		}
+	}
+	for _, change := range t.members {
+		for _, id := range change.known.Get() {
+			t.touched[id] = true
+		}
+		unknown := unknownOf(change)
+		switch {
+		case len(unknown) == 0:
+		case change.added:
+			found, err := t.keepPending(change.group, unknown)
+			if err != nil {
+				return false, err
+			}
+			again = again || found
+		default:
+			t.tx.ForgetPending(change.group, unknown)
+		}
+	}
+	for _, w := range t.waiting {
+		groups := slices.Compact(slices.Sorted(slices.Values(w.groups.Get())))
+		if len(groups) == 0 {
+			continue
+		}
+		// The row of the user, new or locked, is ours; the groups' names must not
+		// change while we rely on them.
+		t.tx.LockGroups(groups)
+		for _, group := range groups {
+			t.tx.AddMembers(group, []string{string(w.user)})
+			t.audit("group.members_added", string(group), map[string]any{"members": []string{string(w.user)}, "was": "pending"})
+		}
+		again = true
+	}
+	return again, nil
+}
+
+func unknownOf(change memberChange) []string {
+	known := change.known.Get() // sorted, as the values are
+	if len(known) == len(change.values) {
+		return nil
+	}
+	var unknown []string
+	for _, value := range change.values {
+		if _, ok := slices.BinarySearch(known, directory.UserID(value)); !ok {
+			unknown = append(unknown, value)
+		}
+	}
+	return unknown
+}
+
+// keepPending makes members of values that are a user's externalId or userName, and
+// keeps the rest until such a user appears. It reports whether it found any.
+func (t *Tx) keepPending(group directory.GroupID, unknown []string) (found bool, err error) {
+	locks := make([]string, 0, 2*len(unknown))
+	for _, value := range unknown {
+		locks = append(locks, value, directory.Fold(value))
+	}
+	slices.Sort(locks)
+	locks = slices.Compact(locks)
+	t.tx.LockNames(locks)
+	named := t.tx.UsersNamed(locks)
+	if err := t.tx.Flush(); err != nil {
+		return false, err
+	}
+	var pending, join []string
+	for _, value := range unknown {
+		id, ok := named.Get()[value]
+		if !ok {
+			id, ok = named.Get()[directory.Fold(value)]
+		}
+		if ok {
+			join = append(join, string(id))
+		} else {
+			pending = append(pending, value)
+		}
+	}
+	if len(pending) > 0 {
+		t.tx.PutPending(group, pending, t.now)
+	}
+	if len(join) == 0 {
+		return false, nil
+	}
+	known := t.tx.LockUsers(join)
+	t.tx.AddMembers(group, join)
+	if err := t.tx.Flush(); err != nil {
+		return false, err
+	}
+	for _, id := range known.Get() {
+		t.touched[id] = true
+	}
+	return true, nil
+}
+
+// touchAll locks the members of a group for evaluation, or puts them on the backlog
+// when they are too many. The list is at most InlineLimit + 1 long.
+func (t *Tx) touchAll(group directory.GroupID, members []directory.UserID) error {
+	if len(members) > InlineLimit {
+		t.tx.StaleMembers(group, t.by.Request)
+		t.backlog = true
+		return nil
+	}
+	if len(members) > 0 {
+		t.tx.LockAnyUsers(members)
+	}
+	for _, id := range members {
+		t.touched[id] = true
+	}
+	return nil
+}
+
+// evaluate compares what users have with what they should have, writes the
+// difference, and returns the new versions. The users are locked.
+func evaluate(e *Engine, tx *store.Tx, by Author, now time.Time, basis store.Basis, users []directory.UserID, subjects []store.Subject) ([]store.Assignment, error) {
+	program, err := e.programs.get(tx, basis)
+	if err != nil {
+		return nil, err
+	}
+	var changed []store.Assignment
+	for _, subject := range subjects {
+		if _, ok := slices.BinarySearch(users, subject.Facts.User.ID); !ok {
+			continue // a guess that was wrong: not ours, so not locked
+		}
+		after := program.Evaluate(subject.Facts)
+		next, differs := next(subject, after, by.Request, now)
+		if !differs {
+			continue
+		}
+		if subject.Current.Version == 0 {
+			tx.CreateAssignment(next)
+		} else {
+			tx.PutAssignment(next)
+		}
+		before, err := parseProjection(subject.Current.Projection)
+		if err != nil {
+			return nil, fmt.Errorf("assignment of %s: %w", subject.Facts.User.ID, err)
+		}
+		if delta := mapping.Diff(before, after); !delta.Empty() {
+			audit(tx, by, now, "assignment.changed", string(next.User), assignmentChange{Version: next.Version, Delta: delta})
+		}
+		changed = append(changed, next)
+	}
+	return changed, nil
+}
+
+// assignmentChange is the audit's account of one new version.
+type assignmentChange struct {
+	Version int64 `json:"version"`
+	mapping.Delta
+}
+
+// next returns the following version of a subject's assignment, if it is different.
+func next(s store.Subject, after mapping.Assignment, cause string, now time.Time) (store.Assignment, bool) {
+	projection := project(after)
+	aliases := aliasesOf(s.Facts.User)
+	if s.Current.Version > 0 && s.Current.Projection == projection && slices.Equal(s.Current.Aliases, aliases) {
+		return s.Current, false
+	}
+	a := s.Current
+	a.Version++
+	if a.Version == 1 {
+		a.Epoch = 1
+	} else if !after.Active && s.Current.Projection != projection {
+		a.Epoch++ // access ends now: what was issued before can be told by its epoch
+	}
+	a.Projection, a.Aliases, a.Cause, a.UpdatedAt = projection, aliases, cause, now
+	return a, true
+}
+
+// bury turns the assignment of a deleted user into a tombstone.
+func (t *Tx) bury(current store.Assignment) store.Assignment {
+	before, _ := parseProjection(current.Projection) // unreadable: the delta says nothing
+	a := current
+	a.Version++
+	a.Epoch++
+	a.Deleted, a.Projection, a.Aliases, a.Cause, a.UpdatedAt = true, project(mapping.Nothing()), nil, t.by.Request, t.now
+	t.tx.PutAssignment(a)
+	if delta := mapping.Diff(before, mapping.Nothing()); !delta.Empty() {
+		t.audit("assignment.changed", string(a.User), assignmentChange{Version: a.Version, Delta: delta})
+	}
+	return a
+}
+
+func parseProjection(projection string) (mapping.Assignment, error) {
+	var a mapping.Assignment
+	if projection == "" {
+		return a, nil
+	}
+	err := json.Unmarshal([]byte(projection), &a)
+	return a, err
+}

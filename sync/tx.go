@@ -1,0 +1,270 @@
+package sync
+
+import (
+	"slices"
+	"time"
+
+	"github.com/rolesync/rolesync/internal/directory"
+	"github.com/rolesync/rolesync/internal/store"
+)
+
+// Later is an answer that arrives with the transaction's next round trip, at the
+// latest before Change returns nil.
+type Later[T any] = store.Later[T]
+
+// Tx is the facts of one connection, within one transaction. What returns nothing
+// is queued, and sent with the next thing that must be known; a fault it meets ends
+// the transaction then.
+type Tx struct {
+	engine *Engine
+	tx     *store.Tx
+	by     Author
+	now    time.Time
+	basis  *Later[store.Basis]
+
+	touched map[directory.UserID]bool // locked, to be evaluated
+	read    map[directory.UserID]directory.User
+	groups  map[directory.GroupID]directory.Group
+	gone    []store.Assignment // of users that were deleted
+	members []memberChange     // whose values may be unknown
+	renamed []renamedGroup     // whose members are touched
+	waiting []waiting          // names that groups may wait for
+	backlog bool
+}
+
+// memberChange is a list of values that a provider sent, and which of them were
+// users when they were locked.
+type memberChange struct {
+	group  directory.GroupID
+	values []string
+	known  *Later[[]directory.UserID]
+	added  bool
+}
+
+type renamedGroup struct {
+	group   directory.GroupID
+	members *Later[[]directory.UserID] // at most InlineLimit + 1
+}
+
+type waiting struct {
+	user   directory.UserID
+	groups *Later[[]directory.GroupID]
+}
+
+func newTx(e *Engine, tx *store.Tx, by Author) *Tx {
+	return &Tx{
+		engine: e, tx: tx, by: by, now: e.now(), basis: tx.Basis(),
+		touched: map[directory.UserID]bool{}, read: map[directory.UserID]directory.User{}, groups: map[directory.GroupID]directory.Group{},
+	}
+}
+
+// Now is the time of the change, the same throughout.
+func (t *Tx) Now() time.Time { return t.now }
+
+// User reads and locks a user; NotFound when the connection has none of that id.
+func (t *Tx) User(id directory.UserID) (directory.User, error) {
+	u, err := t.tx.User(id)
+	if err == nil {
+		t.read[id] = u
+	}
+	return u, err
+}
+
+// CreateUser stores a new user, whose id, times and revision the caller has set. It
+// joins the groups that waited for it.
+func (t *Tx) CreateUser(u directory.User) {
+	names := namesOf(u)
+	t.tx.LockNames(names)
+	t.tx.CreateUser(u)
+	t.takePending(u.ID, names)
+	t.touched[u.ID] = true
+	t.audit("user.created", string(u.ID), map[string]any{"user_name": u.UserName, "active": u.Active})
+}
+
+// PutUser replaces a user that User has read; the caller has raised Revision and set
+// ModifiedAt.
+func (t *Tx) PutUser(u directory.User) {
+	before := t.read[u.ID]
+	names := slices.DeleteFunc(namesOf(u), func(name string) bool { return slices.Contains(namesOf(before), name) })
+	if len(names) > 0 {
+		t.tx.LockNames(names)
+	}
+	t.tx.PutUser(u)
+	if len(names) > 0 {
+		t.takePending(u.ID, names)
+	}
+	t.touched[u.ID] = true
+	t.audit("user.changed", string(u.ID), userChange(before, u))
+}
+
+// DeleteUser removes a user that User has read. Its assignment stays as a tombstone,
+// so that an old write cannot bring access back.
+func (t *Tx) DeleteUser(id directory.UserID) error {
+	assignment, err := t.tx.Assignment(id)
+	if err != nil {
+		return err
+	}
+	t.tx.DeleteUser(id)
+	t.gone = append(t.gone, assignment)
+	delete(t.touched, id)
+	t.audit("user.deleted", string(id), map[string]any{"user_name": t.read[id].UserName})
+	return nil
+}
+
+// Group reads and locks a group; NotFound when the connection has none of that id.
+func (t *Tx) Group(id directory.GroupID) (directory.Group, error) {
+	g, err := t.tx.Group(id)
+	if err == nil {
+		t.groups[id] = g
+	}
+	return g, err
+}
+
+// TouchGroup locks a group whose members are about to change, raises its revision,
+// and returns it later. It costs no round trip of its own.
+func (t *Tx) TouchGroup(id directory.GroupID) *Later[directory.Group] {
+	return t.tx.TouchGroup(id, t.now)
+}
+
+// CreateGroup stores a new, empty group.
+func (t *Tx) CreateGroup(g directory.Group) {
+	t.tx.CreateGroup(g)
+	t.audit("group.created", string(g.ID), map[string]any{"display_name": g.DisplayName})
+}
+
+// PutGroup replaces a group that Group has read; the caller has raised Revision and
+// set ModifiedAt. When its name changed, its members are evaluated again.
+func (t *Tx) PutGroup(g directory.Group) {
+	before := t.groups[g.ID]
+	t.tx.PutGroup(g)
+	if before.DisplayName == g.DisplayName {
+		t.audit("group.changed", string(g.ID), map[string]any{})
+		return
+	}
+	t.renamed = append(t.renamed, renamedGroup{g.ID, t.tx.Members(g.ID, InlineLimit+1)})
+	t.audit("group.renamed", string(g.ID), map[string]any{"before": before.DisplayName, "after": g.DisplayName})
+}
+
+// DeleteGroup removes a group that Group has read, and evaluates its members again.
+func (t *Tx) DeleteGroup(id directory.GroupID) error {
+	members := t.tx.Members(id, InlineLimit+1)
+	if err := t.tx.Flush(); err != nil {
+		return err
+	}
+	if err := t.touchAll(id, members.Get()); err != nil {
+		return err
+	}
+	t.tx.DeleteGroup(id)
+	t.audit("group.deleted", string(id), map[string]any{"display_name": t.groups[id].DisplayName})
+	return nil
+}
+
+// AddMembers makes users members of a group that this transaction has locked or
+// created. A value that is no user's id is kept, and becomes a member when a user
+// of that id, externalId or userName appears.
+func (t *Tx) AddMembers(group directory.GroupID, values []string) {
+	t.changeMembers(group, values, true)
+}
+
+// RemoveMembers ends memberships of a group that this transaction has locked. Values
+// that are no members change nothing.
+func (t *Tx) RemoveMembers(group directory.GroupID, values []string) {
+	t.changeMembers(group, values, false)
+}
+
+func (t *Tx) changeMembers(group directory.GroupID, values []string, add bool) {
+	values = slices.Compact(slices.Sorted(slices.Values(values)))
+	if len(values) == 0 {
+		return
+	}
+	known := t.tx.LockUsers(values)
+	action := "group.members_removed"
+	if add {
+		t.tx.AddMembers(group, values)
+		action = "group.members_added"
+	} else {
+		t.tx.RemoveMembers(group, values)
+	}
+	t.members = append(t.members, memberChange{group, values, known, add})
+	t.audit(action, string(group), memberDetail(values))
+}
+
+// ReplaceMembers makes the values the only members of a group that this transaction
+// has locked. Only the difference is written.
+func (t *Tx) ReplaceMembers(group directory.GroupID, values []string) error {
+	current := t.tx.Members(group, 0)
+	t.tx.RemovePending(group)
+	if err := t.tx.Flush(); err != nil {
+		return err
+	}
+	wanted := make(map[string]bool, len(values))
+	for _, value := range values {
+		wanted[value] = true
+	}
+	var leave []string
+	for _, id := range current.Get() {
+		if !wanted[string(id)] {
+			leave = append(leave, string(id))
+		}
+		delete(wanted, string(id))
+	}
+	join := make([]string, 0, len(wanted))
+	for value := range wanted {
+		join = append(join, value)
+	}
+	t.RemoveMembers(group, leave)
+	t.AddMembers(group, join)
+	return nil
+}
+
+// Members returns later the members of a group at this point, at most limit; 0 is all.
+func (t *Tx) Members(group directory.GroupID, limit int) *Later[[]directory.UserID] {
+	return t.tx.Members(group, limit)
+}
+
+func (t *Tx) takePending(user directory.UserID, names []string) {
+	t.waiting = append(t.waiting, waiting{user, t.tx.TakePending(names)})
+}
+
+func (t *Tx) audit(action, target string, detail any) {
+	audit(t.tx, t.by, t.now, action, target, detail)
+}
+
+// namesOf is what a provider may call a user before it knows the user's id.
+func namesOf(u directory.User) []string {
+	var names []string
+	for _, name := range []string{u.ExternalID, u.UserName, directory.Fold(u.UserName)} {
+		if name != "" && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// userChange names what changed of a user, as far as the store knows it by name.
+func userChange(before, after directory.User) map[string]any {
+	change := map[string]any{}
+	if before.Active != after.Active {
+		change["active"] = after.Active
+	}
+	for _, field := range []struct{ name, before, after string }{
+		{"user_name", before.UserName, after.UserName},
+		{"external_id", before.ExternalID, after.ExternalID},
+		{"display_name", before.DisplayName, after.DisplayName},
+		{"email", before.Email, after.Email},
+	} {
+		if field.before != field.after {
+			change[field.name] = map[string]string{"before": field.before, "after": field.after}
+		}
+	}
+	return change
+}
+
+// memberDetail lists members as long as a person would read the list.
+func memberDetail(values []string) map[string]any {
+	const most = 100
+	if len(values) > most {
+		return map[string]any{"count": len(values), "first": values[:most]}
+	}
+	return map[string]any{"members": values}
+}

@@ -1,0 +1,306 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/rolesync/rolesync/internal/directory"
+	"github.com/rolesync/rolesync/internal/store"
+	"github.com/rolesync/rolesync/mapping"
+)
+
+// Difference is one thing that is not as it must be.
+type Difference struct {
+	Organization directory.OrganizationID `json:"organization"`
+	User         directory.UserID         `json:"user,omitempty"`
+	Where        string                   `json:"where"` // "sql" or "redis"
+	What         string                   `json:"what"`
+	Want         string                   `json:"want,omitempty"`
+	Got          string                   `json:"got,omitempty"`
+}
+
+func (d Difference) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s", d.Organization, d.Where)
+	if d.User != "" {
+		fmt.Fprintf(&b, " %s", d.User)
+	}
+	fmt.Fprintf(&b, ": %s", d.What)
+	if d.Want != "" || d.Got != "" {
+		fmt.Fprintf(&b, "\n  want %s\n  got  %s", orNothing(d.Want), orNothing(d.Got))
+	}
+	return b.String()
+}
+
+func orNothing(s string) string {
+	if s == "" {
+		return "(nothing)"
+	}
+	return s
+}
+
+// Verification is what Verify found.
+type Verification struct {
+	Organizations int          `json:"organizations"`
+	Users         int          `json:"users"`
+	Entries       int          `json:"entries"` // in Redis
+	Differences   []Difference `json:"differences"`
+	Cut           bool         `json:"cut,omitempty"` // there are more differences than are listed
+}
+
+// mostDifferences bounds the report; a repair does not need the whole list.
+const mostDifferences = 1000
+
+// Verifier proves the one invariant: assignments in SQL equal a full recomputation
+// from facts and rules, and Redis equals SQL.
+type Verifier struct {
+	Store  *store.Store
+	Writer *Writer // for its Redis; need not run. nil: only SQL is verified
+	// Settle is how long a difference may take to heal by itself before it counts: a
+	// running service is always a few milliseconds from equal.
+	Settle time.Duration
+}
+
+// Verify compares everything and changes nothing.
+func (v *Verifier) Verify(ctx context.Context) (Verification, error) {
+	deadline := time.Now().Add(v.Settle)
+	for {
+		found, err := v.once(ctx)
+		if err != nil || len(found.Differences) == 0 || !time.Now().Before(deadline) {
+			return found, err
+		}
+		if !wait(ctx, 100*time.Millisecond) {
+			return found, ctx.Err()
+		}
+	}
+}
+
+// Repair mends what Verify found: users are evaluated again by the engine, and the
+// organizations that differ in Redis are filled anew. Verify again to see the result.
+func (v *Verifier) Repair(ctx context.Context, e *Engine, found Verification) error {
+	stale := map[directory.OrganizationID][]directory.UserID{}
+	fill := map[directory.OrganizationID]bool{}
+	for _, d := range found.Differences {
+		fill[d.Organization] = true
+		if d.Where == "sql" && d.User != "" {
+			stale[d.Organization] = append(stale[d.Organization], d.User)
+		}
+	}
+	for _, organization := range slices.Sorted(maps.Keys(stale)) {
+		err := v.Store.Transact(ctx, store.Scope{Organization: organization}, store.Facts, func(tx *store.Tx) error {
+			tx.StaleUsers(stale[organization], "verify --repair")
+			tx.BuryOrphans(e.now().UnixMicro(), project(mapping.Nothing()))
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("repair %s: %w", organization, err)
+		}
+	}
+	if err := e.WorkOff(ctx); err != nil {
+		return err
+	}
+	if v.Writer == nil {
+		return nil
+	}
+	var errs []error
+	for _, organization := range slices.Sorted(maps.Keys(fill)) {
+		errs = append(errs, v.Writer.fill(ctx, organization))
+	}
+	return errors.Join(errs...)
+}
+
+func (v *Verifier) once(ctx context.Context) (Verification, error) {
+	found := Verification{Differences: []Difference{}}
+	var after directory.OrganizationID
+	for {
+		page, err := v.Store.Organizations(ctx, after, 1000)
+		if err != nil || len(page) == 0 {
+			return found, err
+		}
+		for _, organization := range page {
+			if err := v.organization(ctx, organization.ID, &found); err != nil {
+				return found, fmt.Errorf("verify %s: %w", organization.ID, err)
+			}
+			if found.Cut {
+				return found, nil
+			}
+		}
+		found.Organizations += len(page)
+		after = page[len(page)-1].ID
+	}
+}
+
+func (f *Verification) add(d Difference) {
+	if len(f.Differences) == mostDifferences {
+		f.Cut = true
+		return
+	}
+	f.Differences = append(f.Differences, d)
+}
+
+// organization compares one organization, a page of users at a time.
+func (v *Verifier) organization(ctx context.Context, id directory.OrganizationID, found *Verification) error {
+	catalog, err := v.Store.Catalog(ctx, id)
+	if err != nil {
+		return err
+	}
+	rules, err := v.Store.RuleSet(ctx, id)
+	if err != nil {
+		return err
+	}
+	program, err := mapping.Compile(catalog, rules.RuleSet)
+	if err != nil {
+		return err
+	}
+	names := map[string][]string{} // the aliases that Redis should have
+	count := 0
+	var after directory.UserID
+	for {
+		page, err := v.Store.Assignments(ctx, id, after, fillPage)
+		if err != nil {
+			return err
+		}
+		// Users without an assignment would fall between the pages otherwise.
+		missing, err := v.Store.UsersWithoutAssignment(ctx, id, mostDifferences)
+		if err != nil {
+			return err
+		}
+		if len(page) == 0 {
+			for _, user := range missing {
+				found.add(Difference{Organization: id, User: user, Where: "sql", What: "the user has no assignment"})
+			}
+			break
+		}
+		if err := v.recompute(ctx, id, program, page, found); err != nil {
+			return err
+		}
+		for _, a := range page {
+			for _, alias := range a.Aliases {
+				names[alias] = append(names[alias], string(a.User))
+			}
+		}
+		if v.Writer != nil {
+			if err := v.compareEntries(ctx, id, page, found); err != nil {
+				return err
+			}
+		}
+		count += len(page)
+		after = page[len(page)-1].User
+	}
+	if v.Writer == nil {
+		return nil
+	}
+	return v.compareRest(ctx, id, count, names, found)
+}
+
+// recompute evaluates the users of a page and compares with what is stored.
+func (v *Verifier) recompute(ctx context.Context, id directory.OrganizationID, program *mapping.Program, page []store.Assignment, found *Verification) error {
+	users := make([]directory.UserID, len(page))
+	for i, a := range page {
+		users[i] = a.User
+	}
+	subjects, err := v.Store.Subjects(ctx, id, users)
+	if err != nil {
+		return err
+	}
+	byUser := make(map[directory.UserID]store.Subject, len(subjects))
+	for _, s := range subjects {
+		byUser[s.Facts.User.ID] = s
+	}
+	for _, a := range page {
+		subject, exists := byUser[a.User]
+		switch {
+		case exists && a.Deleted:
+			found.add(Difference{Organization: id, User: a.User, Where: "sql", What: "the user exists but its assignment is a tombstone"})
+		case !exists && !a.Deleted:
+			found.add(Difference{Organization: id, User: a.User, Where: "sql", What: "the user is gone but its assignment is no tombstone", Got: a.Projection})
+		case exists:
+			found.Users++
+			want, aliases := project(program.Evaluate(subject.Facts)), aliasesOf(subject.Facts.User)
+			if want != subject.Current.Projection {
+				found.add(Difference{Organization: id, User: a.User, Where: "sql", What: "the assignment is not what facts and rules give", Want: want, Got: subject.Current.Projection})
+			}
+			if !slices.Equal(aliases, subject.Current.Aliases) {
+				found.add(Difference{Organization: id, User: a.User, Where: "sql", What: "the aliases are not those of the user",
+					Want: strings.Join(aliases, " "), Got: strings.Join(subject.Current.Aliases, " ")})
+			}
+		case a.Projection != project(mapping.Nothing()):
+			found.add(Difference{Organization: id, User: a.User, Where: "sql", What: "a deleted user has something", Got: a.Projection})
+		}
+	}
+	return nil
+}
+
+// compareEntries compares the entries of a page with Redis.
+func (v *Verifier) compareEntries(ctx context.Context, id directory.OrganizationID, page []store.Assignment, found *Verification) error {
+	sink := v.Writer.sink
+	fields := make([]string, len(page))
+	for i, a := range page {
+		fields[i] = string(a.User)
+	}
+	values, err := sink.client.HMGet(ctx, sink.keys.Assignments(string(id)), fields...).Result()
+	if err != nil {
+		return fmt.Errorf("read entries: %w", err)
+	}
+	for i, a := range page {
+		got, _ := values[i].(string)
+		if want := entry(a); got != want {
+			found.add(Difference{Organization: id, User: a.User, Where: "redis", What: "the entry is not the assignment", Want: want, Got: got})
+		}
+	}
+	return nil
+}
+
+// compareRest finds entries of nobody, and compares the aliases.
+func (v *Verifier) compareRest(ctx context.Context, id directory.OrganizationID, count int, names map[string][]string, found *Verification) error {
+	sink := v.Writer.sink
+	entries, err := sink.client.HLen(ctx, sink.keys.Assignments(string(id))).Result()
+	if err != nil {
+		return fmt.Errorf("count entries: %w", err)
+	}
+	found.Entries += int(entries)
+	if int(entries) > count {
+		found.add(Difference{Organization: id, Where: "redis", What: "there are entries of users that SQL does not know", Want: fmt.Sprint(count), Got: fmt.Sprint(entries)})
+	}
+	err = scanHash(ctx, sink.client, sink.keys.Aliases(string(id)), func(alias, held string) {
+		want := names[alias]
+		delete(names, alias)
+		got := strings.Fields(held)
+		slices.Sort(got)
+		if !slices.Equal(got, want) && !(held == "*" && len(want) > 1) {
+			found.add(Difference{Organization: id, Where: "redis", What: fmt.Sprintf("the alias %q leads elsewhere", alias), Want: strings.Join(want, " "), Got: held})
+		}
+	})
+	for _, alias := range slices.Sorted(maps.Keys(names)) {
+		found.add(Difference{Organization: id, Where: "redis", What: fmt.Sprintf("the alias %q is missing", alias), Want: strings.Join(names[alias], " ")})
+	}
+	return err
+}
+
+// scanHash calls each once for every field.
+func scanHash(ctx context.Context, client redis.UniversalClient, key string, each func(field, value string)) error {
+	seen := map[string]bool{} // HSCAN may repeat
+	var cursor uint64
+	for {
+		page, next, err := client.HScan(ctx, key, cursor, "", 1000).Result()
+		if err != nil {
+			return fmt.Errorf("scan %s: %w", key, err)
+		}
+		for i := 0; i+1 < len(page); i += 2 {
+			if !seen[page[i]] {
+				seen[page[i]] = true
+				each(page[i], page[i+1])
+			}
+		}
+		if cursor = next; cursor == 0 {
+			return nil
+		}
+	}
+}
