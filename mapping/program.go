@@ -1,0 +1,119 @@
+package mapping
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/rolesync/rolesync/internal/directory"
+)
+
+// Program is a catalog and a rule set made ready for evaluation. It is immutable and
+// safe for concurrent use; it shares no memory with what it was compiled from.
+//
+// Inside, what can be granted is numbered: first the roles by rank, highest first,
+// then the permissions in order. So the order of numbers is the order of results.
+type Program struct {
+	roles       []RoleKey
+	permissions []Permission
+	carries     [][]int32 // by role: the numbers of its permissions
+	combine     Combine
+	onNoMatch   OnNoMatch
+	defaultRole int32 // its number; meaningful if onNoMatch is GiveDefault
+
+	rules       []rule // by id
+	byID        map[directory.GroupID][]int32
+	byName      map[string][]int32 // key: directory.Fold of the name
+	globs       []patternRule[glob]
+	expressions []patternRule[expression]
+}
+
+// rule is what evaluation and explanation need of a Rule.
+type rule struct {
+	id         RuleID
+	name       string
+	position   int // in the rule set
+	paused     bool
+	connection directory.ConnectionID
+	grants     []int32 // numbers, each once
+}
+
+type patternRule[P any] struct {
+	pattern P
+	rule    int32
+}
+
+// match is a rule and a group that it matches, as indexes. It is foreign when the
+// group comes from another connection than the rule asks for: then it counts for
+// nothing, but explains why.
+type match struct {
+	rule, group int32
+	foreign     bool
+}
+
+// DeniesLogin reports whether a user with this assignment must be refused at login
+// because of OnNoMatch: active, but without a role under DenyLogin. (An inactive user
+// is refused for being inactive.)
+func (p *Program) DeniesLogin(a Assignment) bool {
+	return p.onNoMatch == DenyLogin && a.Active && len(a.Roles) == 0
+}
+
+// matches returns every pair of a rule that is not paused and a group that it matches,
+// ordered by rule id and then as the groups are.
+func (p *Program) matches(groups []directory.Membership) []match {
+	var found []match
+	add := func(r int32, g int) {
+		want := p.rules[r].connection
+		found = append(found, match{rule: r, group: int32(g), foreign: want != "" && want != groups[g].Connection})
+	}
+	for i := range groups {
+		for _, r := range p.byID[groups[i].Group] {
+			add(r, i)
+		}
+		if len(p.byName) > 0 || len(p.globs) > 0 {
+			name := directory.Fold(groups[i].DisplayName)
+			for _, r := range p.byName[name] {
+				add(r, i)
+			}
+			for j := range p.globs {
+				if p.globs[j].pattern.match(name) {
+					add(p.globs[j].rule, i)
+				}
+			}
+		}
+		if len(p.expressions) > 0 {
+			name := plain(groups[i].DisplayName)
+			for j := range p.expressions {
+				if p.expressions[j].pattern.match(name) {
+					add(p.expressions[j].rule, i)
+				}
+			}
+		}
+	}
+	slices.SortFunc(found, func(a, b match) int {
+		return cmp.Or(cmp.Compare(a.rule, b.rule), cmp.Compare(a.group, b.group))
+	})
+	return found
+}
+
+// distinct returns the memberships in order of group id, each once. It leaves its
+// input alone, and copies it only when it must.
+func distinct(groups []directory.Membership) []directory.Membership {
+	ordered := true
+	for i := 1; i < len(groups) && ordered; i++ {
+		ordered = compareMemberships(groups[i-1], groups[i]) < 0
+	}
+	if ordered {
+		return groups
+	}
+	groups = slices.Clone(groups)
+	slices.SortFunc(groups, compareMemberships)
+	return slices.Compact(groups)
+}
+
+func compareMemberships(a, b directory.Membership) int {
+	return cmp.Or(
+		strings.Compare(string(a.Group), string(b.Group)),
+		strings.Compare(string(a.Connection), string(b.Connection)),
+		strings.Compare(a.DisplayName, b.DisplayName))
+}
