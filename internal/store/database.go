@@ -24,6 +24,9 @@ type statement struct {
 	each func(row) error            // for every row; nil: the statement returns none
 	done func(affected int64) error // after the last row; nil: nothing to check
 
+	// grows is about how many rows the statement inserts, where there may be many.
+	grows int
+
 	// conflict makes the fault for a violated unique index, by the index's name.
 	conflict func(index string) error
 }

@@ -67,7 +67,7 @@ func (tx *Tx) LockUsers(values []string) *Later[[]directory.UserID] {
 // AddMembers makes those of the values that are users of the connection members of
 // a locked group; the others, and those that are members already, change nothing.
 func (tx *Tx) AddMembers(group directory.GroupID, values []string) {
-	tx.queue(statement{sql: insertMembers, args: []any{tx.Organization, tx.Connection, group, values}})
+	tx.queue(statement{sql: insertMembers, args: []any{tx.Organization, tx.Connection, group, values}, grows: len(values)})
 }
 
 // RemoveMembers ends memberships of a locked group; absent ones change nothing.

@@ -19,7 +19,8 @@ import (
 // BEGIN in the first and COMMIT in the last, so that a whole change costs two
 // round trips. Through database/sql each statement would cost one.
 type postgres struct {
-	pool *pgxpool.Pool
+	pool   *pgxpool.Pool
+	growth growth
 }
 
 func openPostgres(ctx context.Context, options Options) (*postgres, error) {
@@ -39,13 +40,15 @@ func openPostgres(ctx context.Context, options Options) (*postgres, error) {
 		"lock_timeout":                        "10s",
 		"statement_timeout":                   "60s",
 		"idle_in_transaction_session_timeout": "30s",
-		// Every hot statement is a look-up by key: planning it again, or compiling
-		// it, costs more than running it. A plan made while a table was empty must
-		// not be a scan of it, since it is kept while the first synchronisation fills
-		// the table.
-		"plan_cache_mode": "force_generic_plan",
-		"enable_seqscan":  "off",
-		"jit":             "off",
+		// Every statement is a look-up by key, so planning it again, or compiling it,
+		// costs more than running it; and loops along an index are always right, also
+		// when the plan was made while the tables were nearly empty.
+		"plan_cache_mode":  "force_generic_plan",
+		"enable_seqscan":   "off",
+		"enable_hashjoin":  "off",
+		"enable_mergejoin": "off",
+		"random_page_cost": "1.1",
+		"jit":              "off",
 	}
 	for key, value := range defaults {
 		if _, given := config.ConnConfig.RuntimeParams[key]; !given {
@@ -56,10 +59,16 @@ func openPostgres(ctx context.Context, options Options) (*postgres, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	return &postgres{pool: pool}, nil
+	p := &postgres{pool: pool}
+	p.growth.analyze = p.analyze
+	return p, nil
 }
 
-func (p *postgres) close() error { p.pool.Close(); return nil }
+func (p *postgres) close() error {
+	p.growth.stop()
+	p.pool.Close()
+	return nil
+}
 
 func (p *postgres) migrations() (*sql.DB, string, string) {
 	return stdlib.OpenDBFromPool(p.pool), "postgres", "migrations/postgres"
@@ -78,12 +87,14 @@ func (p *postgres) begin(ctx context.Context) (transaction, error) {
 	if err != nil {
 		return nil, postgresFault(err)
 	}
-	return &postgresTx{conn: conn}, nil
+	return &postgresTx{conn: conn, growth: &p.growth}, nil
 }
 
 type postgresTx struct {
-	conn *pgxpool.Conn // nil once it was given back
-	open bool          // BEGIN was sent
+	conn   *pgxpool.Conn // nil once it was given back
+	open   bool          // BEGIN was sent
+	rows   int           // that it inserts, about
+	growth *growth
 }
 
 func (t *postgresTx) run(ctx context.Context, statements []statement) error {
@@ -96,6 +107,7 @@ func (t *postgresTx) commit(ctx context.Context, statements []statement) error {
 	}
 	t.conn.Release()
 	t.conn = nil
+	t.growth.add(t.rows)
 	return nil
 }
 
@@ -108,6 +120,7 @@ func (t *postgresTx) send(ctx context.Context, statements []statement, commit bo
 	}
 	for i := range statements {
 		batch.Queue(statements[i].sql.postgres, statements[i].args...)
+		t.rows += statements[i].grows
 	}
 	if commit {
 		batch.Queue("commit")

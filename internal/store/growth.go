@@ -1,0 +1,59 @@
+package store
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// growth has PostgreSQL look at its tables again whenever they have doubled. A plan
+// is kept with its connection until then, and one that was made for a table of ten
+// rows may read the whole index of a table of ten thousand: any index will do for ten
+// rows. Autovacuum would do the same, but up to a minute later, in the middle of a
+// first synchronisation.
+type growth struct {
+	analyze func(context.Context)
+
+	mu      sync.Mutex
+	rows    int  // guarded by mu: inserted by this process
+	next    int  // guarded by mu: analyze when rows reaches it
+	running bool // guarded by mu
+	stopped bool // guarded by mu
+	wg      sync.WaitGroup
+}
+
+const firstGrowth = 200
+
+func (g *growth) add(rows int) {
+	if rows == 0 {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.rows += rows
+	if g.rows < max(g.next, firstGrowth) || g.running || g.stopped {
+		return
+	}
+	g.next = 2 * g.rows
+	g.running = true
+	g.wg.Go(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		defer cancel()
+		g.analyze(ctx)
+		g.mu.Lock()
+		g.running = false
+		g.mu.Unlock()
+	})
+}
+
+func (g *growth) stop() {
+	g.mu.Lock()
+	g.stopped = true
+	g.mu.Unlock()
+	g.wg.Wait()
+}
+
+func (p *postgres) analyze(ctx context.Context) {
+	// Ignored: it is a matter of speed, and autovacuum will do it.
+	_, _ = p.pool.Exec(ctx, "ANALYZE users, groups, memberships, pending_members, assignments")
+}
