@@ -47,6 +47,9 @@ func NewGroupID() GroupID { return GroupID(newID(groupPrefix)) }
 // NewChangeID returns a fresh id of an audited change: "chg_…".
 func NewChangeID() string { return newID("chg_") }
 
+// NewRequestID returns a fresh id of a request: "req_…".
+func NewRequestID() string { return newID("req_") }
+
 // NewKeyID returns a fresh id of an admin key or a token: "key_…".
 func NewKeyID() string { return newID("key_") }
 
