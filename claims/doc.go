@@ -20,7 +20,8 @@
 //
 //	rolesync:{org}:assignments  hash    subject → JSON of Assignment, which begins with "v"
 //	rolesync:{org}:aliases      hash    alias → subject; several subjects with a space between
-//	                                    them when they share it, and then a reader gives nothing
+//	                                    them (or "*" for very many) when they share it, and
+//	                                    then a reader gives nothing
 //	rolesync:{org}:meta         hash    generation, rule_set_version, updated_at
 //	rolesync:{org}:changes      stream  subject, version, epoch, kind, cause; MAXLEN ~ 10000
 //

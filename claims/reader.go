@@ -80,6 +80,9 @@ func (r *Reader) Assignments(ctx context.Context, org string, subjects []string)
 	return found, nil
 }
 
+// tooMany stands for the subjects of an alias that more users share than are listed.
+const tooMany = "*"
+
 // lookup goes from alias to assignment on the server, where both keys share a slot,
 // so that a login costs one round trip and sees alias and assignment of one moment.
 // It only reads. A list of subjects is no field of the second hash and comes back
@@ -108,7 +111,7 @@ func (r *Reader) Lookup(ctx context.Context, org, alias string) (Assignment, err
 	switch {
 	case len(answer) == 0:
 		return Assignment{}, fmt.Errorf("look up %s in %s: %w", alias, org, ErrNoStatement)
-	case strings.Contains(answer[0], " "):
+	case strings.Contains(answer[0], " "), answer[0] == tooMany:
 		return Assignment{}, fmt.Errorf("look up %s in %s: %w", alias, org, ErrAmbiguous)
 	case len(answer) == 1:
 		return Assignment{}, fmt.Errorf("look up %s in %s: %w", alias, org, ErrNoStatement)

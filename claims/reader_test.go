@@ -60,6 +60,7 @@ func TestReader(t *testing.T) {
 		name(t, client, claims.Email("jane@example.com"), "usr_jane")
 		name(t, client, claims.Email("gone@example.com"), "usr_gone")
 		name(t, client, claims.Email("team@example.com"), "usr_jane usr_gone")
+		name(t, client, claims.Email("everyone@example.com"), "*")
 		name(t, client, claims.Email("early@example.com"), "usr_early")
 		name(t, client, claims.Email("broken@example.com"), "usr_broken")
 		reader := claims.NewReader(client, claims.Keys{})
@@ -87,6 +88,7 @@ func TestReader(t *testing.T) {
 			{"by alias in another case", byEmail(org, " Jane@EXAMPLE.com"), "usr_jane", nil},
 			{"by alias, deactivated", byEmail(org, "gone@example.com"), "usr_gone", nil},
 			{"by alias, shared", byEmail(org, "team@example.com"), "", claims.ErrAmbiguous},
+			{"by alias, shared by very many", byEmail(org, "everyone@example.com"), "", claims.ErrAmbiguous},
 			{"by alias, never seen", byEmail(org, "nobody@example.com"), "", claims.ErrNoStatement},
 			{"by alias, assignment not there", byEmail(org, "early@example.com"), "", claims.ErrNoStatement},
 			{"by alias, cut short", byEmail(org, "broken@example.com"), "", claims.ErrMalformed},
