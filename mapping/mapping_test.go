@@ -180,6 +180,41 @@ func TestSourcesAreLimited(t *testing.T) {
 	}
 }
 
+func TestEqual(t *testing.T) {
+	base := mapping.Nothing()
+	tests := []struct {
+		name   string
+		change func(a *mapping.Assignment)
+		want   bool
+	}{
+		{"nothing", func(*mapping.Assignment) {}, true},
+		{"active", func(a *mapping.Assignment) { a.Active = true }, false},
+		{"the primary role", func(a *mapping.Assignment) { a.Role = "x" }, false},
+		{"roles", func(a *mapping.Assignment) { a.Roles = []mapping.RoleKey{"x"} }, false},
+		{"permissions", func(a *mapping.Assignment) { a.Permissions = []mapping.Permission{"x:x"} }, false},
+		{"licenses", func(a *mapping.Assignment) { a.Licenses = []string{"x"} }, false},
+		{"entitlements", func(a *mapping.Assignment) { a.Entitlements = []string{"x"} }, false},
+		{"sources", func(a *mapping.Assignment) { a.Sources = []mapping.Source{{Role: "x"}} }, true},
+		{"nil for empty lists", func(a *mapping.Assignment) { *a = mapping.Assignment{} }, true},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			other := mapping.Nothing()
+			test.change(&other)
+			if base.Equal(other) != test.want || other.Equal(base) != test.want {
+				t.Errorf("Equal(%+v) = %v, %v, want %v", other, base.Equal(other), other.Equal(base), test.want)
+			}
+			delta := mapping.Diff(base, other)
+			if delta.Empty() != test.want {
+				t.Errorf("Diff(%+v).Empty() = %v, want %v", other, delta.Empty(), test.want)
+			}
+			if got := delta.Apply(base); !got.Equal(other) {
+				t.Errorf("Apply = %+v, want %+v", got, other)
+			}
+		})
+	}
+}
+
 func TestDiffNamesWhatChanged(t *testing.T) {
 	admin := mapping.Assignment{Active: true, Role: "admin", Roles: []mapping.RoleKey{"admin", "member"}, Permissions: []mapping.Permission{"a:a", "b:b"}}
 	member := mapping.Assignment{Active: true, Role: "member", Roles: []mapping.RoleKey{"member"}, Permissions: []mapping.Permission{"b:b", "c:c"}, Licenses: []string{"pro"}}
