@@ -1,0 +1,168 @@
+package scim
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+
+	elimity "github.com/elimity-com/scim/errors"
+	"github.com/elimity-com/scim/schema"
+
+	"github.com/rolesync/rolesync/internal/fault"
+)
+
+// The discovery documents, RFC 7643 §5 to §7 and RFC 7644 §4. They are the same for
+// every connection but for their location, so they are made once.
+
+// document is a discovery resource.
+type document struct {
+	id           string
+	resourceType string
+	path         string // of its location, behind the connection's URL
+	body         []byte // without its meta and its closing brace
+}
+
+func (d document) append(b []byte, base string) []byte {
+	b = append(b, d.body...)
+	b = append(append(b, `,"meta":{"resourceType":"`...), d.resourceType...)
+	return append(append(append(append(b, `","location":"`...), base...), d.path...), `"}}`...)
+}
+
+// newDocument makes a document of a value that marshals to an object.
+func newDocument(id, resourceType, path string, v any) document {
+	body, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("scim: discovery document %s: %v", id, err)) // a table of ours is wrong
+	}
+	return document{id: id, resourceType: resourceType, path: path, body: body[:len(body)-1]}
+}
+
+// supported is a feature in ServiceProviderConfig.
+type supported struct {
+	Supported bool `json:"supported"`
+}
+
+// provider is what this service can do, and nothing that it cannot. Filters are
+// announced although only eq is served so far: any other is refused as RFC 7644
+// §3.12 has it (invalidFilter), and providers look nobody up without it.
+var provider = newDocument("", "ServiceProviderConfig", "/ServiceProviderConfig", struct {
+	Schemas []string  `json:"schemas"`
+	Patch   supported `json:"patch"`
+	Bulk    struct {
+		supported
+		MaxOperations  int `json:"maxOperations"`
+		MaxPayloadSize int `json:"maxPayloadSize"`
+	} `json:"bulk"`
+	Filter struct {
+		supported
+		MaxResults int `json:"maxResults"`
+	} `json:"filter"`
+	ChangePassword supported        `json:"changePassword"`
+	Sort           supported        `json:"sort"`
+	ETag           supported        `json:"etag"`
+	Schemes        []map[string]any `json:"authenticationSchemes"`
+}{
+	Schemas: []string{providerURN},
+	Patch:   supported{true},
+	Filter: struct {
+		supported
+		MaxResults int `json:"maxResults"`
+	}{supported{true}, maxCount},
+	Schemes: []map[string]any{{
+		"type":        "oauthbearertoken",
+		"name":        "OAuth Bearer Token",
+		"description": "The token of the connection, in the Authorization header.",
+		"specUri":     "https://www.rfc-editor.org/info/rfc6750",
+		"primary":     true,
+	}},
+})
+
+var (
+	resourceTypes = []document{describeType(userType), describeType(groupType)}
+	schemas       = describeSchemas(userType, groupType)
+)
+
+func describeType(rt *resourceType) document {
+	type extension struct {
+		Schema   string `json:"schema"`
+		Required bool   `json:"required"`
+	}
+	extensions := []extension{}
+	for _, e := range rt.extensions {
+		extensions = append(extensions, extension{Schema: e.ID})
+	}
+	return newDocument(rt.name, "ResourceType", "/ResourceTypes/"+rt.name, struct {
+		Schemas          []string    `json:"schemas"`
+		ID               string      `json:"id"`
+		Name             string      `json:"name"`
+		Endpoint         string      `json:"endpoint"`
+		Description      string      `json:"description"`
+		Schema           string      `json:"schema"`
+		SchemaExtensions []extension `json:"schemaExtensions"`
+	}{[]string{resourceTypeURN}, rt.name, rt.name, rt.endpoint, rt.description, rt.coreURN(), extensions})
+}
+
+func describeSchemas(types ...*resourceType) []document {
+	var list []document
+	for _, rt := range types {
+		for _, s := range append([]schema.Schema{rt.schema}, rt.extensions...) {
+			m := s.ToMap()
+			prune(m)
+			list = append(list, newDocument(s.ID, "Schema", "/Schemas/"+s.ID, m))
+		}
+	}
+	return list
+}
+
+// prune drops what the library leaves empty.
+func prune(m map[string]any) {
+	for name, v := range m {
+		switch v := v.(type) {
+		case string:
+			if v == "" {
+				delete(m, name)
+			}
+		case []map[string]any:
+			for _, inner := range v {
+				prune(inner)
+			}
+		}
+	}
+}
+
+func (h *Handler) getProvider(c *call) (answer, error)       { return c.discover([]document{provider}, "") }
+func (h *Handler) getResourceType(c *call) (answer, error)   { return c.discover(resourceTypes, c.id()) }
+func (h *Handler) getSchema(c *call) (answer, error)         { return c.discover(schemas, c.id()) }
+func (h *Handler) listResourceTypes(c *call) (answer, error) { return c.discoverAll(resourceTypes) }
+func (h *Handler) listSchemas(c *call) (answer, error)       { return c.discoverAll(schemas) }
+
+// unfiltered refuses a filter on discovery (RFC 7644 §4: 403).
+func (c *call) unfiltered() error {
+	if c.query.filtered {
+		return elimity.ScimError{Status: http.StatusForbidden, Detail: "discovery endpoints take no filter"}
+	}
+	return nil
+}
+
+func (c *call) discover(list []document, id string) (answer, error) {
+	if err := c.unfiltered(); err != nil {
+		return answer{}, err
+	}
+	for _, d := range list {
+		if strings.EqualFold(d.id, id) {
+			return answer{status: http.StatusOK, body: d.append(c.buffer, c.base)}, nil
+		}
+	}
+	return answer{}, fault.New(fault.NotFound, "there is no %s %s", list[0].resourceType, quote(id))
+}
+
+func (c *call) discoverAll(list []document) (answer, error) {
+	if err := c.unfiltered(); err != nil {
+		return answer{}, err
+	}
+	b, err := appendList(c.buffer, len(list), 1, len(list), func(b []byte, i int) ([]byte, error) {
+		return list[i].append(b, c.base), nil
+	})
+	return answer{status: http.StatusOK, body: b}, err
+}

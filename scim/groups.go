@@ -1,0 +1,269 @@
+package scim
+
+import (
+	"net/http"
+
+	"github.com/rolesync/rolesync/internal/directory"
+	"github.com/rolesync/rolesync/internal/store"
+	rolesync "github.com/rolesync/rolesync/sync"
+)
+
+// membersShown is how many members a PATCH answers with. A larger group is answered
+// with 204, so that a change costs what it changes (RFC 7644 §3.5.2 allows both).
+const membersShown = 100
+
+func (h *Handler) createGroup(c *call) (answer, error) {
+	body, err := c.json()
+	if err != nil {
+		return answer{}, err
+	}
+	asked, err := groupType.fromResource(body)
+	if err != nil {
+		return answer{}, err
+	}
+	g, err := newGroup(asked, directory.Group{
+		ID: directory.NewGroupID(), Organization: c.connection.Organization, Connection: c.connection.ID, Revision: 1,
+	})
+	if err != nil {
+		return answer{}, err
+	}
+	view := c.view(groupType)
+	joining := asked.members.additions()
+	var members *rolesync.Later[[]directory.UserID]
+	err = c.change(asked.ignored, func(tx *rolesync.Tx) error {
+		g.CreatedAt, g.ModifiedAt = tx.Now(), tx.Now()
+		tx.CreateGroup(g)
+		members = nil
+		if len(joining) > 0 {
+			tx.AddMembers(g.ID, joining)
+			members = tx.Members(g.ID, 0)
+		}
+		return nil
+	})
+	if err != nil {
+		return answer{}, err
+	}
+	a, err := c.group(view, &g, members)
+	a.status, a.location = http.StatusCreated, view.groupLocation(g.ID)
+	return a, err
+}
+
+func (h *Handler) getGroup(c *call) (answer, error) {
+	id, err := directory.ParseGroupID(c.id())
+	if err != nil {
+		return answer{}, err
+	}
+	g, err := h.Store.Group(c.Context(), c.scope(), id)
+	if err != nil {
+		return answer{}, err
+	}
+	view := c.view(groupType)
+	b, err := c.appendGroup(c.buffer, view, &g)
+	return answer{status: http.StatusOK, version: version(g.Revision), body: b}, err
+}
+
+// putGroup replaces a group. Members that are not stated are no members any more:
+// absent, null and [] say the same (RFC 7643 §2.5).
+func (h *Handler) putGroup(c *call) (answer, error) {
+	id, err := directory.ParseGroupID(c.id())
+	if err != nil {
+		return answer{}, err
+	}
+	body, err := c.json()
+	if err != nil {
+		return answer{}, err
+	}
+	asked, err := groupType.fromResource(body)
+	if err != nil {
+		return answer{}, err
+	}
+	view := c.view(groupType)
+	wanted := asked.members.additions()
+	var g directory.Group
+	var members *rolesync.Later[[]directory.UserID]
+	err = c.change(asked.ignored, func(tx *rolesync.Tx) error {
+		before, err := tx.Group(id)
+		if err != nil {
+			return err
+		}
+		if err := c.matches(before.Revision); err != nil {
+			return err
+		}
+		if g, err = newGroup(asked, before); err != nil {
+			return err
+		}
+		former := tx.Members(id, 0)
+		if err := tx.ReplaceMembers(id, wanted); err != nil {
+			return err
+		}
+		var changed bool
+		g.ModifiedAt, g.Revision, changed = revised(before.Resource, g.Resource, before.Revision, before.ModifiedAt, tx.Now())
+		members = former
+		if moved := !asked.members.states(former.Get()); moved {
+			members = tx.Members(id, 0)
+			if !changed {
+				tx.TouchGroup(id)
+				g.ModifiedAt, g.Revision = tx.Now(), before.Revision+1
+			}
+		}
+		if changed {
+			tx.PutGroup(g)
+		}
+		return nil
+	})
+	if err != nil {
+		return answer{}, err
+	}
+	return c.group(view, &g, members)
+}
+
+func (h *Handler) patchGroup(c *call) (answer, error) {
+	id, err := directory.ParseGroupID(c.id())
+	if err != nil {
+		return answer{}, err
+	}
+	body, err := c.json()
+	if err != nil {
+		return answer{}, err
+	}
+	asked, err := groupType.fromPatch(body)
+	if err != nil {
+		return answer{}, err
+	}
+	view := c.view(groupType)
+	conditional := c.Header.Get("If-Match") != ""
+	var g groupLater
+	var members *rolesync.Later[[]directory.UserID]
+	err = c.change(asked.ignored, func(tx *rolesync.Tx) error {
+		g = groupLater{}
+		switch {
+		case !asked.members.empty() && len(asked.list) == 0 && !conditional:
+			g.later = tx.TouchGroup(id) // the common case: nothing to read first
+		default:
+			before, err := tx.Group(id)
+			if err != nil {
+				return err
+			}
+			if err := c.matches(before.Revision); err != nil {
+				return err
+			}
+			if g.now, err = patchGroup(asked, before); err != nil {
+				return err
+			}
+			var changed bool
+			g.now.ModifiedAt, g.now.Revision, changed = revised(before.Resource, g.now.Resource, before.Revision, before.ModifiedAt, tx.Now())
+			switch {
+			case changed:
+				tx.PutGroup(g.now)
+			case !asked.members.empty():
+				g.later = tx.TouchGroup(id)
+			}
+		}
+		if err := changeMembers(tx, id, &asked.members); err != nil {
+			return err
+		}
+		members = nil
+		switch {
+		case view.show.asksFor("members"):
+			members = tx.Members(id, 0)
+		case view.show.shows("members"):
+			members = tx.Members(id, membersShown+1)
+		}
+		return nil
+	})
+	if err != nil {
+		return answer{}, err
+	}
+	group := g.get()
+	if members != nil && len(members.Get()) > membersShown && !view.show.asksFor("members") {
+		return answer{status: http.StatusNoContent, version: version(group.Revision)}, nil
+	}
+	return c.group(view, &group, members)
+}
+
+// groupLater is a group that is known now, or will be after the transaction.
+type groupLater struct {
+	now   directory.Group
+	later *rolesync.Later[directory.Group]
+}
+
+func (g groupLater) get() directory.Group {
+	if g.later != nil {
+		return g.later.Get()
+	}
+	return g.now
+}
+
+func changeMembers(tx *rolesync.Tx, id directory.GroupID, m *memberChange) error {
+	if m.replaced {
+		return tx.ReplaceMembers(id, m.additions())
+	}
+	tx.RemoveMembers(id, m.removals())
+	tx.AddMembers(id, m.additions())
+	return nil
+}
+
+func (h *Handler) deleteGroup(c *call) (answer, error) {
+	id, err := directory.ParseGroupID(c.id())
+	if err != nil {
+		return answer{}, err
+	}
+	err = c.change(nil, func(tx *rolesync.Tx) error {
+		g, err := tx.Group(id)
+		if err != nil {
+			return err
+		}
+		if err := c.matches(g.Revision); err != nil {
+			return err
+		}
+		return tx.DeleteGroup(id)
+	})
+	return answer{status: http.StatusNoContent}, err
+}
+
+func (h *Handler) listGroups(c *call) (answer, error) {
+	startIndex, count, err := c.query.page()
+	if err != nil {
+		return answer{}, err
+	}
+	where, err := c.query.equalities(groupType, "displayName", "externalId", "id")
+	if err != nil {
+		return answer{}, err
+	}
+	var page store.Page[directory.Group]
+	if !impossible(where) {
+		page, err = h.Store.Groups(c.Context(), store.GroupQuery{
+			Scope: c.scope(), ID: where["id"], DisplayName: where["displayName"], ExternalID: where["externalId"],
+			Offset: startIndex - 1, Limit: count,
+		})
+		if err != nil {
+			return answer{}, err
+		}
+	}
+	view := c.view(groupType)
+	b, err := appendList(c.buffer, page.Total, startIndex, len(page.Items), func(b []byte, i int) ([]byte, error) {
+		return c.appendGroup(b, view, &page.Items[i])
+	})
+	return answer{status: http.StatusOK, body: b}, err
+}
+
+// appendGroup appends a group with its members, which are read if they are shown.
+func (c *call) appendGroup(b []byte, view view, g *directory.Group) ([]byte, error) {
+	var members []directory.UserID
+	if view.show.shows("members") {
+		var err error
+		if members, err = c.handler.Store.Members(c.Context(), c.connection.Organization, g.ID, 0); err != nil {
+			return b, err
+		}
+	}
+	return view.appendGroup(b, g, members)
+}
+
+func (c *call) group(view view, g *directory.Group, members *rolesync.Later[[]directory.UserID]) (answer, error) {
+	var ids []directory.UserID
+	if members != nil {
+		ids = members.Get()
+	}
+	b, err := view.appendGroup(c.buffer, g, ids)
+	return answer{status: http.StatusOK, version: version(g.Revision), body: b}, err
+}

@@ -1,0 +1,307 @@
+package scim
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	elimity "github.com/elimity-com/scim/errors"
+	"github.com/gorilla/mux"
+
+	"github.com/rolesync/rolesync/internal/directory"
+	"github.com/rolesync/rolesync/internal/fault"
+	"github.com/rolesync/rolesync/internal/store"
+	rolesync "github.com/rolesync/rolesync/sync"
+)
+
+// DefaultMaxBody bounds the body of a request unless a Handler says otherwise, in bytes.
+const DefaultMaxBody = 10 << 20
+
+// Handler serves SCIM 2.0 for all connections of all organizations. Store, Engine
+// and Log are required. It is safe for concurrent use, and is not to be copied.
+type Handler struct {
+	Store  *store.Store
+	Engine *rolesync.Engine
+	Log    *slog.Logger
+
+	// BaseURL is the address that clients know this server by, for example
+	// https://roles.example.com; locations begin with it. When it is "", the Host
+	// header of the request is believed.
+	BaseURL string
+
+	MaxBody   int64                        // bytes; 0: DefaultMaxBody
+	Now       func() time.Time             // nil: directory.Now
+	RequestID func(context.Context) string // nil: requests have no id
+
+	connections connectionCache
+}
+
+// Mount adds the routes under /scim/v2/{connection}. It switches off the router's
+// cleaning of paths, which would turn ".." in a path into another tenant's address,
+// and has it match paths as they were encoded.
+func (h *Handler) Mount(r *mux.Router) {
+	r = r.SkipClean(true).UseEncodedPath().PathPrefix("/scim/v2/{connection}").Subrouter()
+	route := func(path string, methods methods) { r.Path(path).Handler(h.serve(methods)) }
+	unsupported := methods{"GET": h.unsupported, "POST": h.unsupported}
+
+	route("/Users/.search", unsupported)
+	route("/Groups/.search", unsupported)
+	route("/Users", methods{"GET": h.listUsers, "POST": h.createUser})
+	route("/Users/{id}", methods{"GET": h.getUser, "PUT": h.putUser, "PATCH": h.patchUser, "DELETE": h.deleteUser})
+	route("/Groups", methods{"GET": h.listGroups, "POST": h.createGroup})
+	route("/Groups/{id}", methods{"GET": h.getGroup, "PUT": h.putGroup, "PATCH": h.patchGroup, "DELETE": h.deleteGroup})
+	route("/ServiceProviderConfig", methods{"GET": h.getProvider})
+	route("/ResourceTypes", methods{"GET": h.listResourceTypes})
+	route("/ResourceTypes/{id}", methods{"GET": h.getResourceType})
+	route("/Schemas", methods{"GET": h.listSchemas})
+	route("/Schemas/{id}", methods{"GET": h.getSchema})
+	route("/.search", unsupported)
+	route("/Bulk", unsupported)
+	route("/Me", methods{"GET": h.unsupported, "POST": h.unsupported, "PUT": h.unsupported, "PATCH": h.unsupported, "DELETE": h.unsupported})
+	r.PathPrefix("").Handler(h.serve(nil))
+}
+
+// methods is what an endpoint does, by HTTP method. HEAD is served as GET.
+type methods map[string]func(*call) (answer, error)
+
+// allow lists the methods for the header Allow.
+func (m methods) allow() string {
+	list := make([]string, 0, len(m)+1)
+	for method := range m {
+		list = append(list, method)
+	}
+	if m["GET"] != nil {
+		list = append(list, "HEAD")
+	}
+	slices.Sort(list)
+	return strings.Join(list, ", ")
+}
+
+// call is one authenticated request.
+type call struct {
+	*http.Request
+	w          http.ResponseWriter
+	handler    *Handler
+	connection store.Connection
+	base       string // the absolute URL of the connection
+	query      query
+	buffer     []byte // for the answer
+}
+
+// answer is what a call is answered with.
+type answer struct {
+	status   int
+	location string // of a new resource
+	version  string // for the header ETag
+	body     []byte
+}
+
+// serve authenticates a request, then has the method's function answer it. An
+// endpoint without methods does not exist.
+func (h *Handler) serve(m methods) http.Handler {
+	allow := m.allow()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		connection, err := h.authenticate(r)
+		if err != nil {
+			h.fail(w, r, err)
+			return
+		}
+		method := r.Method
+		if method == "HEAD" {
+			method = "GET"
+		}
+		do := m[method]
+		switch {
+		case m == nil:
+			err = fault.New(fault.NotFound, "there is no endpoint %s", quote(r.URL.Path))
+		case do == nil:
+			w.Header().Set("Allow", allow)
+			err = elimity.ScimError{Status: http.StatusMethodNotAllowed, Detail: r.Method + " is not possible here; possible are " + allow}
+		}
+		if err != nil {
+			h.fail(w, r, err)
+			return
+		}
+		buffer := buffers.Get().(*[]byte)
+		defer func() {
+			if cap(*buffer) <= 1<<20 { // a large group's must not stay
+				buffers.Put(buffer)
+			}
+		}()
+		c := &call{Request: r, w: w, handler: h, connection: connection, base: h.base(r, connection.ID), buffer: (*buffer)[:0]}
+		if c.query, err = parseQuery(r.URL.RawQuery); err != nil {
+			h.fail(w, r, err)
+			return
+		}
+		answer, err := do(c)
+		if err != nil {
+			h.fail(w, r, err)
+			return
+		}
+		if answer.body != nil {
+			*buffer = answer.body
+		}
+		reply(w, answer)
+	})
+}
+
+// buffers holds the memory of answers between requests.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// contentType is exactly this, without parameters, on every answer with a body.
+const contentType = "application/scim+json"
+
+func reply(w http.ResponseWriter, a answer) {
+	header := w.Header()
+	if a.location != "" {
+		header.Set("Location", a.location)
+	}
+	if a.version != "" {
+		header.Set("ETag", a.version)
+	}
+	if a.body != nil {
+		header.Set("Content-Type", contentType)
+		header.Set("Content-Length", strconv.Itoa(len(a.body)))
+	}
+	w.WriteHeader(a.status)
+	_, _ = w.Write(a.body) // a client that is gone needs no answer
+}
+
+// fail answers with an error, always in SCIM form. What is our own failure is logged
+// here, once; its text does not leave.
+func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
+	e := problem(err)
+	if r.Context().Err() != nil && errors.Is(err, context.Canceled) {
+		e.Status = http.StatusServiceUnavailable // the client is gone: nobody's failure
+	} else if e.Status >= 500 && e.Status != http.StatusNotImplemented {
+		h.Log.ErrorContext(r.Context(), "scim request failed", "error", err, "status", e.Status,
+			"connection", mux.Vars(r)["connection"], "method", r.Method, "request", h.requestID(r.Context()))
+	}
+	switch e.Status {
+	case http.StatusUnauthorized:
+		w.Header().Set("WWW-Authenticate", `Bearer realm="SCIM"`)
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
+		w.Header().Set("Retry-After", "1")
+	}
+	reply(w, answer{status: e.Status, body: appendError(nil, e)})
+}
+
+func appendError(b []byte, e elimity.ScimError) []byte {
+	b = append(b, `{"schemas":["`+errorURN+`"],"status":"`...)
+	b = append(strconv.AppendInt(b, int64(e.Status), 10), '"')
+	if e.ScimType != "" {
+		b = appendString(append(b, `,"scimType":`...), string(e.ScimType))
+	}
+	return append(appendString(append(b, `,"detail":`...), e.Detail), '}')
+}
+
+func (h *Handler) unsupported(c *call) (answer, error) {
+	return answer{}, elimity.ScimError{Status: http.StatusNotImplemented, Detail: quote(c.URL.Path) + " is not supported; see ServiceProviderConfig"}
+}
+
+func (h *Handler) now() time.Time {
+	if h.Now != nil {
+		return h.Now()
+	}
+	return directory.Now()
+}
+
+func (h *Handler) requestID(ctx context.Context) string {
+	if h.RequestID == nil {
+		return ""
+	}
+	return h.RequestID(ctx)
+}
+
+// base returns the absolute URL of a connection. It needs no escaping in JSON.
+func (h *Handler) base(r *http.Request, id directory.ConnectionID) string {
+	base := strings.TrimSuffix(h.BaseURL, "/")
+	if base == "" {
+		scheme := "http"
+		if r.TLS != nil {
+			scheme = "https"
+		}
+		base = (&url.URL{Scheme: scheme, Host: r.Host}).String()
+	}
+	if strings.ContainsAny(base, "\"\\") {
+		base = ""
+	}
+	return base + "/scim/v2/" + string(id)
+}
+
+// view returns how the call wants resources of a type shown.
+func (c *call) view(rt *resourceType) view {
+	if c.query.attributes == "" && c.query.excluded == "" {
+		return view{c.base, projection{of: rt}}
+	}
+	return view{c.base, newProjection(rt, c.query.attributes, c.query.excluded)}
+}
+
+// json reads the body.
+func (c *call) json() (value, error) {
+	limit := c.handler.MaxBody
+	if limit == 0 {
+		limit = DefaultMaxBody
+	}
+	body := bytes.NewBuffer(make([]byte, 0, min(max(c.ContentLength, 0), limit, 1<<20)+bytes.MinRead))
+	_, err := body.ReadFrom(http.MaxBytesReader(c.w, c.Body, limit))
+	if _, large := errors.AsType[*http.MaxBytesError](err); large {
+		return value{}, fault.New(fault.TooLarge, "the body is larger than %d bytes", limit)
+	}
+	if err != nil {
+		return value{}, invalidSyntax("the body could not be read to its end")
+	}
+	return parseJSON(body.String())
+}
+
+// change carries out a change of facts in the name of the connection.
+func (c *call) change(ignored []string, do func(*rolesync.Tx) error) error {
+	request := c.handler.requestID(c.Context())
+	if len(ignored) > 0 {
+		c.handler.Log.DebugContext(c.Context(), "scim attributes ignored",
+			"attributes", ignored, "count", len(ignored), "connection", c.connection.ID, "request", request)
+	}
+	return c.handler.Engine.Change(c.Context(), rolesync.Author{
+		Organization: c.connection.Organization,
+		Connection:   c.connection.ID,
+		Name:         "connection " + string(c.connection.ID),
+		Request:      request,
+	}, do)
+}
+
+func (c *call) scope() store.Scope {
+	return store.Scope{Organization: c.connection.Organization, Connection: c.connection.ID}
+}
+
+// id returns the id in the path, decoded once; whoever parses it refuses the rest.
+func (c *call) id() string {
+	id, err := url.PathUnescape(mux.Vars(c.Request)["id"])
+	if err != nil {
+		return ""
+	}
+	return id
+}
+
+// matches refuses a change when If-Match names other versions than the one that is
+// stored (RFC 7644 §3.14).
+func (c *call) matches(revision int64) error {
+	condition := c.Header.Get("If-Match")
+	if condition == "" || condition == "*" {
+		return nil
+	}
+	want := strings.TrimPrefix(version(revision), "W/")
+	for tag := range strings.SplitSeq(condition, ",") {
+		if strings.TrimPrefix(strings.TrimSpace(tag), "W/") == want {
+			return nil
+		}
+	}
+	return fault.New(fault.PreconditionFailed, "the resource has changed since: its version is %s", version(revision))
+}

@@ -1,0 +1,156 @@
+package scim
+
+import (
+	filter "github.com/scim2/filter-parser/v2"
+
+	"github.com/rolesync/rolesync/internal/directory"
+)
+
+// maxMemberValue bounds the id of a member, in bytes.
+const maxMemberValue = 512
+
+// memberChange is what a request does to the members of a group, all its operations
+// folded into one: a thousand removals cost one statement. The list of members that
+// is stored is not needed for it.
+type memberChange struct {
+	replaced bool            // all former members leave
+	order    []string        // the values that were named, in order, each once
+	added    map[string]bool // for each: it is to be a member (true) or not
+}
+
+// empty reports whether nothing is asked for.
+func (m *memberChange) empty() bool { return !m.replaced && len(m.order) == 0 }
+
+// additions and removals are what is left after folding. No value is in both, so
+// their order is of no importance; after replaced there are no removals.
+func (m *memberChange) additions() []string { return m.values(true) }
+func (m *memberChange) removals() []string {
+	if m.replaced {
+		return nil
+	}
+	return m.values(false)
+}
+
+func (m *memberChange) values(added bool) []string {
+	out := make([]string, 0, len(m.order))
+	for _, id := range m.order {
+		if m.added[id] == added {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
+// states reports whether users are exactly those that are to be members.
+func (m *memberChange) states(users []directory.UserID) bool {
+	for _, id := range users {
+		if !m.added[string(id)] {
+			return false
+		}
+	}
+	return len(users) == len(m.additions())
+}
+
+func (m *memberChange) set(ids []string, added bool) {
+	if m.added == nil {
+		m.added = make(map[string]bool, len(ids))
+		m.order = make([]string, 0, len(ids))
+	}
+	for _, id := range ids {
+		if _, named := m.added[id]; !named {
+			m.order = append(m.order, id)
+		}
+		m.added[id] = added
+	}
+}
+
+func (m *memberChange) clear() { *m = memberChange{replaced: true} }
+
+// change folds one operation on "members" in:
+//
+//	add     members                  the listed join
+//	replace members                  the listed are the members
+//	remove  members, value a list    the listed leave (Entra, JumpCloud, authentik)
+//	remove  members, no value        all leave
+//	remove  members[value eq "…"]    the named leave; also several, joined by or
+func (m *memberChange) change(op operation, t target, v value) error {
+	if t.sub != nil {
+		return mutability("the attributes of a member cannot be changed, as in %s; remove it and add another", quote(t.path))
+	}
+	if t.where != nil {
+		ids, ok := memberFilter(t.attr, t.where, nil)
+		switch {
+		case op != remove:
+			return noTarget("%s of %s: members are added and replaced by the path members", op, quote(t.path))
+		case !ok:
+			return invalidFilter("members are selected by value eq, not by %s", quote(t.path))
+		}
+		m.set(ids, false)
+		return nil
+	}
+	ids, err := memberValues(v)
+	if err != nil {
+		return err
+	}
+	switch op {
+	case add:
+		m.set(ids, true)
+	case replace:
+		m.clear()
+		m.set(ids, true)
+	case remove:
+		if v.kind == absent || v.kind == null {
+			m.clear()
+		} else {
+			m.set(ids, false)
+		}
+	}
+	return nil
+}
+
+// memberValues reads a list of members: objects with a value, or bare ids; one alone
+// may stand without its array.
+func memberValues(v value) ([]string, error) {
+	switch v.kind {
+	case absent, null:
+		return nil, nil
+	case array:
+	default:
+		v = value{kind: array, items: []member{{value: v}}}
+	}
+	ids := make([]string, 0, len(v.items))
+	for i := range v.items {
+		id := v.items[i].value
+		if id.kind == object {
+			id = id.get("value")
+		}
+		if id.kind != text && id.kind != number || id.text == "" {
+			return nil, invalidValue("members[%d] needs a value, the id of a user", i)
+		}
+		if len(id.text) > maxMemberValue {
+			return nil, invalidValue("members[%d].value is longer than %d bytes", i, maxMemberValue)
+		}
+		ids = append(ids, id.text)
+	}
+	return ids, nil
+}
+
+// memberFilter returns the values that a filter of the form value eq "a" or … names.
+func memberFilter(a *attribute, e filter.Expression, ids []string) ([]string, bool) {
+	switch e := e.(type) {
+	case *filter.LogicalExpression:
+		ids, ok := memberFilter(a, e.Left, ids)
+		if !ok || e.Operator != filter.OR {
+			return nil, false
+		}
+		return memberFilter(a, e.Right, ids)
+	case *filter.AttributeExpression:
+		sub, err := a.filterSub(e.AttributePath)
+		id, ok := e.CompareValue.(string)
+		if err != nil || sub != a.value || !ok || e.Operator != filter.EQ {
+			return nil, false
+		}
+		return append(ids, id), true
+	}
+	return nil, false
+}

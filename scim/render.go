@@ -1,0 +1,109 @@
+package scim
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/rolesync/rolesync/internal/directory"
+)
+
+// view renders resources for one request.
+type view struct {
+	base string // the absolute URL of the connection, without a slash at its end
+	show projection
+}
+
+func (v view) userLocation(id directory.UserID) string   { return v.base + "/Users/" + string(id) }
+func (v view) groupLocation(id directory.GroupID) string { return v.base + "/Groups/" + string(id) }
+
+// version is the ETag of a revision, RFC 7644 §3.14: weak, since the same resource
+// can be shown in several ways.
+func version(revision int64) string { return `W/"` + strconv.FormatInt(revision, 10) + `"` }
+
+// appendUser appends a user with the groups that it is a member of.
+func (v view) appendUser(b []byte, u *directory.User, groups []directory.Membership) ([]byte, error) {
+	b, err := v.show.appendResource(b, u.Resource)
+	if err != nil {
+		return b, err
+	}
+	b = append(b, `,"id":"`...)
+	b = append(append(b, u.ID...), '"')
+	if len(groups) > 0 && v.show.shows("groups") {
+		b = append(b, `,"groups":[`...)
+		for i := range groups {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = append(append(b, `{"value":"`...), groups[i].Group...)
+			b = v.appendReference(b, "/Groups/", string(groups[i].Group))
+			b = appendString(append(b, `,"display":`...), groups[i].DisplayName)
+			b = append(b, `,"type":"direct"}`...)
+		}
+		b = append(b, ']')
+	}
+	b = v.appendMeta(b, userType, string(u.ID), u.CreatedAt, u.ModifiedAt, u.Revision)
+	return append(b, '}'), nil
+}
+
+// appendGroup appends a group; members are shown if the projection shows them.
+func (v view) appendGroup(b []byte, g *directory.Group, members []directory.UserID) ([]byte, error) {
+	b, err := v.show.appendResource(b, g.Resource)
+	if err != nil {
+		return b, err
+	}
+	b = append(b, `,"id":"`...)
+	b = append(append(b, g.ID...), '"')
+	if v.show.shows("members") {
+		b = append(b, `,"members":[`...)
+		for i, id := range members {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = append(append(b, `{"value":"`...), id...)
+			b = v.appendReference(b, "/Users/", string(id))
+			b = append(b, `,"type":"User"}`...)
+		}
+		b = append(b, ']')
+	}
+	b = v.appendMeta(b, groupType, string(g.ID), g.CreatedAt, g.ModifiedAt, g.Revision)
+	return append(b, '}'), nil
+}
+
+// appendReference closes a "value" and appends the "$ref" that goes with it. Ids hold
+// nothing that JSON would escape, nor does the base, which Handler.base has seen to.
+func (v view) appendReference(b []byte, endpoint, id string) []byte {
+	b = append(append(b, `","$ref":"`...), v.base...)
+	b = append(append(b, endpoint...), id...)
+	return append(b, '"')
+}
+
+func (v view) appendMeta(b []byte, rt *resourceType, id string, created, modified time.Time, revision int64) []byte {
+	if !v.show.shows("meta") {
+		return b
+	}
+	b = append(append(b, `,"meta":{"resourceType":"`...), rt.name...)
+	b = created.AppendFormat(append(b, `","created":"`...), time.RFC3339Nano)
+	b = modified.AppendFormat(append(b, `","lastModified":"`...), time.RFC3339Nano)
+	b = append(append(b, `","location":"`...), v.base...)
+	b = append(append(b, rt.endpoint...), '/')
+	b = append(append(b, id...), `","version":"W/\"`...)
+	return append(strconv.AppendInt(b, revision, 10), `\""}`...)
+}
+
+// appendList appends a list response, RFC 7644 §3.4.2; each appends one resource.
+func appendList(b []byte, total, startIndex, count int, each func(b []byte, i int) ([]byte, error)) (_ []byte, err error) {
+	b = append(b, `{"schemas":["`+listURN+`"],"totalResults":`...)
+	b = strconv.AppendInt(b, int64(total), 10)
+	b = strconv.AppendInt(append(b, `,"startIndex":`...), int64(startIndex), 10)
+	b = strconv.AppendInt(append(b, `,"itemsPerPage":`...), int64(count), 10)
+	b = append(b, `,"Resources":[`...)
+	for i := range count {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		if b, err = each(b, i); err != nil {
+			return b, err
+		}
+	}
+	return append(b, "]}"...), nil
+}

@@ -1,0 +1,205 @@
+package scim
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/rolesync/rolesync/internal/directory"
+)
+
+// resource is a user or a group in normal form, without what is kept elsewhere: id,
+// meta, groups, members, password.
+type resource struct {
+	of *resourceType
+	normaliser
+	nodes []node // by index of the attribute
+}
+
+func (rt *resourceType) empty() *resource {
+	return &resource{of: rt, nodes: make([]node, len(rt.attributes.list))}
+}
+
+// decode reads a resource as encode wrote it.
+func (rt *resourceType) decode(document json.RawMessage) (*resource, error) {
+	body, err := parseJSON(string(document))
+	if err != nil {
+		return nil, fmt.Errorf("decode a stored %s: %v", rt.name, err) // never the client's fault
+	}
+	r := rt.empty()
+	for i := range body.items {
+		a := rt.attributes.find(body.items[i].name)
+		if a == nil || a.storage != stored {
+			continue // schemas, and what an older version of ours knew
+		}
+		if r.nodes[a.index], err = r.value(a, a.name, body.items[i].value); err != nil {
+			return nil, fmt.Errorf("decode a stored %s: %v", rt.name, err)
+		}
+	}
+	return r, nil
+}
+
+// encode writes the resource in canonical form, schemas first; equal resources give
+// equal bytes.
+func (r *resource) encode() json.RawMessage {
+	b := make([]byte, 0, 768)
+	b = append(b, `{"schemas":[`...)
+	b = appendString(b, r.of.coreURN())
+	for _, a := range r.of.attributes.list {
+		if a.extension && r.nodes[a.index].set {
+			b = appendString(append(b, ','), a.name)
+		}
+	}
+	b = append(b, ']')
+	for i := range r.nodes {
+		if !r.nodes[i].set {
+			continue
+		}
+		a := r.of.attributes.list[i]
+		b = append(appendString(append(b, ','), a.name), ':')
+		b = appendNode(b, a, &r.nodes[i])
+	}
+	return append(b, '}')
+}
+
+// node returns the node of a top-level attribute by its exact name.
+func (r *resource) node(name string) *node {
+	return &r.nodes[r.of.attributes.find(name).index]
+}
+
+// apply carries out the changes in order, then checks the whole.
+func (r *resource) apply(c *changes) error {
+	for i := range c.list {
+		if err := r.change(&c.list[i]); err != nil {
+			return err
+		}
+	}
+	return r.finish()
+}
+
+func (r *resource) change(c *change) error {
+	t := c.at
+	nodes := r.nodes
+	if t.extension != nil {
+		extension := &r.nodes[t.extension.index]
+		if !extension.set {
+			*extension = node{set: true, parts: make([]node, len(t.extension.subs.list))}
+		}
+		nodes = extension.parts
+		defer func() { extension.set = !t.extension.empty(extension) }()
+	}
+	n := &nodes[t.attr.index]
+	switch {
+	case t.attr.multi && t.attr.kind == complexKind:
+		return r.changeElements(n, c)
+	case t.attr.multi:
+		return r.changeValues(n, c)
+	case t.sub != nil:
+		return r.changeSub(t.attr, n, c)
+	}
+	if c.op == remove {
+		*n = node{}
+		return nil
+	}
+	v, err := r.single(t.attr, t.path, c.value)
+	if err != nil {
+		return err
+	}
+	r.assign(t.attr, n, v)
+	return nil
+}
+
+// assign sets a single value. A partial complex value is merged into what is there
+// ("replace name" with a familyName keeps the givenName), but for a reference, such
+// as manager, whose other sub-attributes belong to the former value.
+func (r *resource) assign(a *attribute, n *node, v node) {
+	if a.kind != complexKind || a.value != nil || !n.set || !v.set {
+		*n = v
+		return
+	}
+	for i := range v.parts {
+		if v.parts[i].set {
+			n.parts[i] = v.parts[i]
+		}
+	}
+}
+
+// changeSub changes one sub-attribute of a single complex value.
+func (r *resource) changeSub(a *attribute, n *node, c *change) error {
+	sub := c.at.sub
+	v, err := r.subValue(c)
+	if err != nil {
+		return err
+	}
+	if !n.set {
+		*n = node{set: true, parts: make([]node, len(a.subs.list))}
+	}
+	if sub == a.value && n.parts[sub.index].text != v.text {
+		clear(n.parts) // $ref and displayName were the former manager's
+	}
+	n.parts[sub.index] = v
+	n.set = !a.empty(n)
+	return nil
+}
+
+// subValue returns the value for the sub-attribute that c names; unset to remove it.
+func (r *resource) subValue(c *change) (node, error) {
+	if c.op == remove {
+		return node{}, nil
+	}
+	return r.value(c.at.sub, c.at.path, c.value)
+}
+
+// changeValues changes a multi-valued attribute of simple values.
+func (r *resource) changeValues(n *node, c *change) error {
+	a := c.at.attr
+	list, err := r.list(a, c.at.path, c.value)
+	if err != nil {
+		return err
+	}
+	held := func(list []node, v node) bool {
+		return slices.ContainsFunc(list, func(w node) bool { return a.same(&v, &w) })
+	}
+	switch {
+	case c.op == replace || c.op == remove && len(list) == 0:
+		n.parts = nil
+	case c.op == remove:
+		n.parts = slices.DeleteFunc(n.parts, func(v node) bool { return held(list, v) })
+		list = nil
+	}
+	for _, v := range list {
+		if !held(n.parts, v) {
+			n.parts = append(n.parts, v)
+		}
+	}
+	n.set = len(n.parts) > 0
+	return nil
+}
+
+// finish puts right what only the whole shows, and refuses a resource that lacks
+// what it must have.
+func (r *resource) finish() error {
+	for i, a := range r.of.attributes.list {
+		if n := &r.nodes[i]; a.multi && a.kind == complexKind && n.set {
+			n.parts = slices.DeleteFunc(n.parts, func(e node) bool { return a.hollow(&e) })
+			n.set = len(n.parts) > 0
+		}
+	}
+	for _, a := range r.of.attributes.list {
+		if a.required && a.storage == stored && directory.Fold(r.nodes[a.index].text) == "" {
+			return invalidValue("%s is required", a.name)
+		}
+	}
+	return nil
+}
+
+// hollow reports whether an element only says what kind of value it would be, as is
+// left when Entra sets emails[type eq "work"].value to "".
+func (a *attribute) hollow(e *node) bool {
+	for i := range e.parts {
+		if sub := a.subs.list[i]; e.parts[i].set && sub != a.typ && sub != a.primary && sub != a.display {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,189 @@
+package scim
+
+import (
+	"strings"
+
+	"github.com/elimity-com/scim/optional"
+	"github.com/elimity-com/scim/schema"
+)
+
+// The URNs of the messages of RFC 7644 §8.2.
+const (
+	errorURN          = "urn:ietf:params:scim:api:messages:2.0:Error"
+	listURN           = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
+	providerURN       = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"
+	resourceTypeURN   = "urn:ietf:params:scim:schemas:core:2.0:ResourceType"
+	enterpriseUserURN = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+)
+
+// attribute is one attribute of a schema, made ready for look-ups. It is immutable.
+type attribute struct {
+	name      string
+	index     int // its place among its siblings, which is the canonical order
+	kind      attributeKind
+	multi     bool
+	required  bool
+	caseExact bool
+	storage   storage
+	extension bool // it is a whole extension schema, named by its URN
+	canonical []string
+	subs      *attributes // of a complex attribute
+
+	// The sub-attributes that have a meaning of their own (RFC 7643 §2.4); nil when
+	// there is no such sub-attribute.
+	value, typ, primary, display *attribute
+}
+
+// attributeKind is the data type of an attribute, RFC 7643 §2.3. References, dates
+// and binaries are kept as the strings that they are on the wire.
+type attributeKind uint8
+
+const (
+	stringKind attributeKind = iota
+	booleanKind
+	numberKind
+	complexKind
+)
+
+// storage says what becomes of an attribute that a client states.
+type storage uint8
+
+const (
+	stored   storage = iota // kept in the resource
+	readOnly                // ours to say: id, meta, groups (RFC 7643 §2.2, mutability)
+	derived                 // follows from the rest: schemas
+	secret                  // never kept, never returned: password
+	members                 // kept as rows of their own: the members of a group
+)
+
+// attributes is a set of sibling attributes.
+type attributes struct {
+	list   []*attribute
+	byName map[string]*attribute // by lower-case name
+}
+
+// find looks an attribute up without regard to case; nil when there is none.
+func (as *attributes) find(name string) *attribute {
+	var buffer [128]byte
+	if len(name) > len(buffer) {
+		return nil
+	}
+	for i := range len(name) {
+		c := name[i]
+		if c >= 'A' && c <= 'Z' {
+			c |= 0x20
+		}
+		buffer[i] = c
+	}
+	return as.byName[string(buffer[:len(name)])]
+}
+
+func (as *attributes) add(a *attribute) {
+	a.index = len(as.list)
+	as.list = append(as.list, a)
+	as.byName[strings.ToLower(a.name)] = a
+}
+
+// resourceType is a kind of resource that is served here, with its attributes: the
+// common ones, those of its schema, then one for each extension.
+type resourceType struct {
+	name        string
+	endpoint    string
+	description string
+	schema      schema.Schema
+	extensions  []schema.Schema
+	attributes  *attributes
+}
+
+// The resource types. They are tables, never changed.
+var (
+	userType = newResourceType("User", "/Users", "User Account",
+		map[string]storage{"password": secret}, userSchema(), enterpriseUserSchema())
+	groupType = newResourceType("Group", "/Groups", "Group",
+		map[string]storage{"members": members}, groupSchema())
+)
+
+func userSchema() schema.Schema           { return clipped(schema.CoreUserSchema()) }
+func enterpriseUserSchema() schema.Schema { return clipped(schema.ExtensionEnterpriseUser()) }
+
+// groupSchema is the RFC's, but that we keep display names apart: the schema that is
+// shown must say so.
+func groupSchema() schema.Schema {
+	s := clipped(schema.CoreGroupSchema())
+	for i, a := range s.Attributes {
+		if a.Name() == "displayName" {
+			s.Attributes[i] = schema.SimpleCoreAttribute(schema.SimpleStringParams(schema.StringParams{
+				Name:        a.Name(),
+				Description: optional.NewString(a.Description()),
+				Required:    true,
+				Uniqueness:  schema.AttributeUniquenessServer(),
+			}))
+		}
+	}
+	return s
+}
+
+// clipped takes the spare capacity from the library's slices, so that no append can
+// write into another schema.
+func clipped(s schema.Schema) schema.Schema {
+	s.Attributes = append(make(schema.Attributes, 0, len(s.Attributes)), s.Attributes...)
+	return s
+}
+
+func newResourceType(name, endpoint, description string, special map[string]storage, core schema.Schema, extensions ...schema.Schema) *resourceType {
+	rt := &resourceType{name: name, endpoint: endpoint, description: description, schema: core, extensions: extensions}
+	rt.attributes = &attributes{byName: map[string]*attribute{}}
+	for _, a := range schema.CommonAttributes() {
+		rt.attributes.add(newAttribute(a))
+	}
+	for _, a := range core.Attributes {
+		rt.attributes.add(newAttribute(a))
+	}
+	for _, e := range extensions {
+		a := &attribute{name: e.ID, kind: complexKind, extension: true, subs: newAttributes(e.Attributes)}
+		rt.attributes.add(a)
+	}
+	rt.attributes.find("schemas").storage = derived
+	for name, storage := range special {
+		rt.attributes.find(name).storage = storage
+	}
+	return rt
+}
+
+func newAttributes(list schema.Attributes) *attributes {
+	as := &attributes{byName: make(map[string]*attribute, len(list))}
+	for _, a := range list {
+		as.add(newAttribute(a))
+	}
+	return as
+}
+
+func newAttribute(a schema.CoreAttribute) *attribute {
+	out := &attribute{
+		name:      a.Name(),
+		multi:     a.MultiValued(),
+		required:  a.Required(),
+		caseExact: a.CaseExact(),
+		canonical: a.CanonicalValues(),
+	}
+	if a.Mutability() == "readOnly" {
+		out.storage = readOnly
+	}
+	switch a.AttributeType() {
+	case "boolean":
+		out.kind = booleanKind
+	case "integer", "decimal":
+		out.kind = numberKind
+	case "complex":
+		out.kind = complexKind
+		out.subs = newAttributes(a.SubAttributes())
+		out.value = out.subs.find("value")
+		out.typ = out.subs.find("type")
+		out.primary = out.subs.find("primary")
+		out.display = out.subs.find("display")
+	}
+	return out
+}
+
+// coreURN is the URN of the resource type's own schema.
+func (rt *resourceType) coreURN() string { return rt.schema.ID }

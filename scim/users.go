@@ -1,0 +1,172 @@
+package scim
+
+import (
+	"net/http"
+
+	"github.com/rolesync/rolesync/internal/directory"
+	"github.com/rolesync/rolesync/internal/store"
+	rolesync "github.com/rolesync/rolesync/sync"
+)
+
+func (h *Handler) createUser(c *call) (answer, error) {
+	body, err := c.json()
+	if err != nil {
+		return answer{}, err
+	}
+	asked, err := userType.fromResource(body)
+	if err != nil {
+		return answer{}, err
+	}
+	u, err := newUser(asked, directory.User{
+		ID: directory.NewUserID(), Organization: c.connection.Organization, Connection: c.connection.ID, Revision: 1,
+	})
+	if err != nil {
+		return answer{}, err
+	}
+	err = c.change(asked.ignored, func(tx *rolesync.Tx) error {
+		u.CreatedAt, u.ModifiedAt = tx.Now(), tx.Now()
+		tx.CreateUser(u)
+		return nil
+	})
+	if err != nil {
+		return answer{}, err
+	}
+	// Groups that waited for this user are left to the next read: a query for them
+	// here would cost every creation a round trip.
+	view := c.view(userType)
+	a, err := c.user(view, &u, nil)
+	a.status, a.location = http.StatusCreated, view.userLocation(u.ID)
+	return a, err
+}
+
+func (h *Handler) getUser(c *call) (answer, error) {
+	id, err := directory.ParseUserID(c.id())
+	if err != nil {
+		return answer{}, err
+	}
+	u, err := h.Store.User(c.Context(), c.scope(), id)
+	if err != nil {
+		return answer{}, err
+	}
+	return c.userWithGroups(&u)
+}
+
+func (h *Handler) putUser(c *call) (answer, error) {
+	return h.changeUser(c, userType.fromResource, putUser)
+}
+
+func (h *Handler) patchUser(c *call) (answer, error) {
+	return h.changeUser(c, userType.fromPatch, patchUser)
+}
+
+func (h *Handler) changeUser(c *call, read func(value) (*changes, error), apply func(*changes, directory.User) (directory.User, error)) (answer, error) {
+	id, err := directory.ParseUserID(c.id())
+	if err != nil {
+		return answer{}, err
+	}
+	body, err := c.json()
+	if err != nil {
+		return answer{}, err
+	}
+	asked, err := read(body)
+	if err != nil {
+		return answer{}, err
+	}
+	var u directory.User
+	err = c.change(asked.ignored, func(tx *rolesync.Tx) error {
+		before, err := tx.User(id)
+		if err != nil {
+			return err
+		}
+		if err := c.matches(before.Revision); err != nil {
+			return err
+		}
+		if u, err = apply(asked, before); err != nil {
+			return err
+		}
+		var changed bool
+		if u.ModifiedAt, u.Revision, changed = revised(before.Resource, u.Resource, before.Revision, before.ModifiedAt, tx.Now()); changed {
+			tx.PutUser(u)
+		}
+		return nil
+	})
+	if err != nil {
+		return answer{}, err
+	}
+	return c.userWithGroups(&u)
+}
+
+func (h *Handler) deleteUser(c *call) (answer, error) {
+	id, err := directory.ParseUserID(c.id())
+	if err != nil {
+		return answer{}, err
+	}
+	err = c.change(nil, func(tx *rolesync.Tx) error {
+		u, err := tx.User(id)
+		if err != nil {
+			return err
+		}
+		if err := c.matches(u.Revision); err != nil {
+			return err
+		}
+		return tx.DeleteUser(id)
+	})
+	return answer{status: http.StatusNoContent}, err
+}
+
+func (h *Handler) listUsers(c *call) (answer, error) {
+	startIndex, count, err := c.query.page()
+	if err != nil {
+		return answer{}, err
+	}
+	where, err := c.query.equalities(userType, "userName", "externalId", "displayName", "id")
+	if err != nil {
+		return answer{}, err
+	}
+	var page store.Page[directory.User]
+	if !impossible(where) {
+		page, err = h.Store.Users(c.Context(), store.UserQuery{
+			Scope: c.scope(), ID: where["id"], UserName: where["userName"], ExternalID: where["externalId"], DisplayName: where["displayName"],
+			Offset: startIndex - 1, Limit: count,
+		})
+		if err != nil {
+			return answer{}, err
+		}
+	}
+	view := c.view(userType)
+	ids := make([]directory.UserID, len(page.Items))
+	for i := range page.Items {
+		ids[i] = page.Items[i].ID
+	}
+	groups, err := c.groupsOf(view, ids)
+	if err != nil {
+		return answer{}, err
+	}
+	b, err := appendList(c.buffer, page.Total, startIndex, len(page.Items), func(b []byte, i int) ([]byte, error) {
+		return view.appendUser(b, &page.Items[i], groups[page.Items[i].ID])
+	})
+	return answer{status: http.StatusOK, body: b}, err
+}
+
+// userWithGroups answers with a user and the groups that it is in now.
+func (c *call) userWithGroups(u *directory.User) (answer, error) {
+	view := c.view(userType)
+	groups, err := c.groupsOf(view, []directory.UserID{u.ID})
+	if err != nil {
+		return answer{}, err
+	}
+	return c.user(view, u, groups[u.ID])
+}
+
+func (c *call) user(view view, u *directory.User, groups []directory.Membership) (answer, error) {
+	b, err := view.appendUser(c.buffer, u, groups)
+	return answer{status: http.StatusOK, version: version(u.Revision), body: b}, err
+}
+
+// groupsOf reads the groups of users, if they are to be shown.
+func (c *call) groupsOf(view view, ids []directory.UserID) (map[directory.UserID][]directory.Membership, error) {
+	if len(ids) == 0 || !view.show.shows("groups") {
+		return nil, nil
+	}
+	return c.handler.Store.UserGroups(c.Context(), c.connection.Organization, ids)
+}
