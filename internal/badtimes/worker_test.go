@@ -1,0 +1,241 @@
+package badtimes
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/rolesync/rolesync/claims"
+	"github.com/rolesync/rolesync/internal/harness"
+)
+
+// groupNames are the groups that all workers share, and the role that each gives.
+var groupNames = []string{"IT Admins", "team-one", "team-two", "Finance EU", "support-emea"}
+
+var roleOf = map[string]string{"IT Admins": "admin", "team-one": "developer", "team-two": "developer", "Finance EU": "billing", "support-emea": "support"}
+
+var roleOrder = []string{"admin", "developer", "billing", "support", "member"}
+
+// person is what a worker knows of one of its users. Workers share groups but not
+// users, so each knows exactly what must have come of its own.
+type person struct {
+	id     string
+	name   string
+	active bool
+	gone   bool
+	in     map[string]bool // by group id
+}
+
+// worker changes its own people, one request at a time, and remembers each answer.
+type worker struct {
+	n      int
+	tenant *harness.Tenant
+	groups map[string]string // id by name
+	random *rand.Rand
+	made   int
+
+	people []*person
+	// doubt is the person whose last request got no answer: it may have been carried
+	// out or not, and must be looked up.
+	doubt *person
+
+	acknowledged, refusedRequests int
+}
+
+// crowd is some workers on the same groups.
+func crowd(t *testing.T, w *world, seed uint64, workers int) []*worker {
+	t.Helper()
+	groups := map[string]string{}
+	for _, name := range groupNames {
+		id, err := w.CreateGroup(t.Context(), w.services[0], name, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		groups[name] = id
+	}
+	all := make([]*worker, workers)
+	for i := range all {
+		all[i] = &worker{n: i, tenant: w.Tenant, groups: groups, random: rand.New(rand.NewPCG(seed, uint64(i)))}
+	}
+	return all
+}
+
+// run has every worker change things, each at a process of its own if there are
+// several, until ctx ends or an answer is not one that the times explain.
+func run(ctx context.Context, w *world, workers []*worker) error {
+	var wg sync.WaitGroup
+	errs := make([]error, len(workers))
+	for i, worker := range workers {
+		service := w.services[i%len(w.services)]
+		wg.Go(func() {
+			for ctx.Err() == nil && errs[i] == nil && worker.doubt == nil {
+				errs[i] = worker.step(ctx, service)
+			}
+		})
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// step makes one random change.
+func (w *worker) step(ctx context.Context, s *harness.Service) error {
+	if len(w.people) < 3 || w.random.IntN(6) == 0 && len(w.people) < 60 {
+		w.made++
+		p := &person{name: fmt.Sprintf("w%d-%d", w.n, w.made), active: true, in: map[string]bool{}}
+		id, err := w.tenant.CreateUser(ctx, s, p.name)
+		return w.note(p, err, func() { p.id = id; w.people = append(w.people, p) })
+	}
+	at := w.random.IntN(len(w.people))
+	p := w.people[at]
+	if p.gone {
+		return nil
+	}
+	group := w.groups[groupNames[w.random.IntN(len(groupNames))]]
+	switch w.random.IntN(10) {
+	case 0:
+		err := w.tenant.SetActive(ctx, s, p.id, !p.active)
+		return w.note(p, err, func() { p.active = !p.active })
+	case 1:
+		err := w.tenant.Send(ctx, s, "DELETE", "/Users/"+p.id, nil, nil)
+		return w.note(p, err, func() { p.gone = true })
+	case 2, 3, 4:
+		err := w.tenant.RemoveMember(ctx, s, group, p.id)
+		return w.note(p, err, func() { delete(p.in, group) })
+	default:
+		err := w.tenant.AddMembers(ctx, s, group, p.id)
+		return w.note(p, err, func() { p.in[group] = true })
+	}
+}
+
+// note takes the answer of a change into account. A refusal must mean that nothing
+// happened; no answer at all leaves a doubt.
+func (w *worker) note(p *person, err error, happened func()) error {
+	switch {
+	case err == nil:
+		w.acknowledged++
+		happened()
+	case refused(err):
+		w.refusedRequests++
+	case answered(err):
+		return err
+	default:
+		w.doubt = p
+	}
+	return nil
+}
+
+// settle asks what became of the request that got no answer, and adopts it.
+func (w *worker) settle(ctx context.Context, s *harness.Service) error {
+	p := w.doubt
+	if p == nil {
+		return nil
+	}
+	w.doubt = nil
+	found, err := w.look(ctx, s, p.name)
+	if err != nil {
+		return err
+	}
+	if p.id == "" {
+		if found != nil { // its creation was carried out
+			p.id = found.ID
+			w.people = append(w.people, p)
+		}
+		return nil
+	}
+	if found == nil {
+		p.gone = true
+		return nil
+	}
+	p.active = found.Active
+	p.in = found.groups()
+	return nil
+}
+
+// user is what SCIM says of a user.
+type user struct {
+	ID     string
+	Active bool
+	Groups []struct{ Value string }
+}
+
+func (u *user) groups() map[string]bool {
+	in := map[string]bool{}
+	for _, g := range u.Groups {
+		in[g.Value] = true
+	}
+	return in
+}
+
+func (w *worker) look(ctx context.Context, s *harness.Service, name string) (*user, error) {
+	var list struct{ Resources []user }
+	path := fmt.Sprintf("/Users?filter=userName%%20eq%%20%%22%s@example.com%%22", name)
+	if err := w.tenant.Send(ctx, s, "GET", path, nil, &list); err != nil {
+		return nil, err
+	}
+	if len(list.Resources) == 0 {
+		return nil, nil
+	}
+	return &list.Resources[0], nil
+}
+
+// check compares what the workers know with SCIM and with Redis.
+func check(t *testing.T, w *world, workers []*worker) {
+	t.Helper()
+	for _, worker := range workers {
+		for _, p := range worker.people {
+			if err := worker.checkPerson(t.Context(), w, p); err != nil {
+				t.Errorf("%s (%s): %v", p.name, p.id, err)
+			}
+		}
+	}
+}
+
+func (w *worker) checkPerson(ctx context.Context, world *world, p *person) error {
+	found, err := w.look(ctx, world.services[0], p.name)
+	switch {
+	case err != nil:
+		return err
+	case p.gone != (found == nil):
+		return fmt.Errorf("gone is %v, but SCIM has %+v", p.gone, found)
+	case found != nil && found.Active != p.active:
+		return fmt.Errorf("active is %v, want %v", found.Active, p.active)
+	}
+	want := []string{}
+	if !p.gone {
+		in := found.groups()
+		for name, id := range w.groups {
+			if in[id] != p.in[id] {
+				return fmt.Errorf("membership of %s is %v, want %v", name, in[id], p.in[id])
+			}
+			if p.active && in[id] && !slices.Contains(want, roleOf[name]) {
+				want = append(want, roleOf[name])
+			}
+		}
+		if p.active && len(want) == 0 {
+			want = append(want, "member")
+		}
+	}
+	slices.SortFunc(want, func(a, b string) int { return slices.Index(roleOrder, a) - slices.Index(roleOrder, b) })
+	text, err := world.redis.Do("HGET", claims.Keys{}.Assignments(world.Organization), p.id)
+	if err != nil {
+		return err
+	}
+	var got claims.Assignment
+	if err := json.Unmarshal([]byte(text), &got); err != nil {
+		return fmt.Errorf("redis has %q: %w", text, err)
+	}
+	if got.Active != (p.active && !p.gone) || strings.Join(got.Roles, " ") != strings.Join(want, " ") {
+		return fmt.Errorf("redis has active %v and roles %v, want %v and %v", got.Active, got.Roles, p.active && !p.gone, want)
+	}
+	return nil
+}
