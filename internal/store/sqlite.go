@@ -33,6 +33,15 @@ func openSQLite(ctx context.Context, options Options) (*sqliteDB, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("database folder: %w", err)
 	}
+	// It names people, so it is nobody else's to read, also in a folder that was
+	// there before; the files beside it take over its mode.
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("database file: %w", err)
+	}
+	if err := file.Close(); err != nil {
+		return nil, fmt.Errorf("database file: %w", err)
+	}
 	// Settings go into the DSN, so that every connection of the pool has them.
 	// synchronous=FULL: an acknowledged change survives a power cut, too.
 	dsn := (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: url.Values{
