@@ -24,8 +24,11 @@ type RedisOptions struct {
 	Timeout    time.Duration // of each command
 }
 
+// Client is a connection to Redis, whatever its topology.
+type Client = redis.UniversalClient
+
 // Dial returns a client. It connects when it is first used.
-func Dial(o RedisOptions) (redis.UniversalClient, error) {
+func Dial(o RedisOptions) (Client, error) {
 	universal := &redis.UniversalOptions{
 		Addrs: o.Addresses, MasterName: o.MasterName, IsClusterMode: o.Cluster,
 		Username: o.Username, Password: o.Password, DB: o.DB,
@@ -68,3 +71,15 @@ func (e *Embedded) Addr() string { return e.server.Addr() }
 
 // Close stops the server; what it held is gone.
 func (e *Embedded) Close() { e.server.Close() }
+
+// AddressOf returns the host:port of the first server in the options, without
+// credentials, for a person to read.
+func AddressOf(o RedisOptions) string {
+	if parsed, err := redis.ParseURL(o.URL); o.URL != "" && err == nil {
+		return parsed.Addr
+	}
+	if len(o.Addresses) > 0 {
+		return o.Addresses[0]
+	}
+	return ""
+}

@@ -49,7 +49,7 @@ func newWorld(ctx context.Context, folder string) (w *world, err error) {
 		}
 	}
 	if w.postgres, err = testserver.StartPostgres(filepath.Join(folder, "postgres"), testserver.WithDurability(),
-		testserver.Setting("shared_buffers=256MB", "max_wal_size=4GB", "checkpoint_timeout=15min")); err != nil {
+		testserver.Setting("shared_buffers", "256MB", "max_wal_size", "4GB", "checkpoint_timeout", "15min")); err != nil {
 		return w, err
 	}
 	if w.redis, err = testserver.StartRedis(filepath.Join(folder, "redis")); err != nil {

@@ -29,11 +29,11 @@ type StatusError struct {
 func (e *StatusError) Error() string { return fmt.Sprintf("%d: %s", e.Status, e.Body) }
 
 // Rules of every tenant: a group's name leads to a role.
-const rules = `{"rule_set":{"default_role":"member","rules":[
+const rules = `{"version":0,"default_role":"member","rules":[
 	{"id":"admins","when":{"group":{"name":"IT Admins"}},"grant":{"roles":["admin"]}},
 	{"id":"developers","when":{"group":{"glob":"team-*"}},"grant":{"roles":["developer"]}},
 	{"id":"billing","when":{"group":{"glob":"Finance*"}},"grant":{"roles":["billing"]}},
-	{"id":"support","when":{"group":{"regexp":"support-(emea|amer|apac)"}},"grant":{"roles":["support"]}}]}}`
+	{"id":"support","when":{"group":{"regexp":"support-(emea|amer|apac)"}},"grant":{"roles":["support"]}}]}`
 
 // NewTenant makes an organization with roles, rules and a connection, through the
 // admin API of a running service.

@@ -1,0 +1,254 @@
+// Package app builds the service out of its parts, mounts every route in one loop,
+// and starts and stops all of it in order. It decides nothing by itself.
+//
+// Start: database, schema, Redis, writer, engine, listener. Stop, the other way
+// round: no new requests, those under way end, what is committed is carried to Redis
+// once more, connections close.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"github.com/rolesync/rolesync/config"
+	"github.com/rolesync/rolesync/internal/admin"
+	"github.com/rolesync/rolesync/internal/adminapi"
+	"github.com/rolesync/rolesync/internal/directory"
+	"github.com/rolesync/rolesync/internal/store"
+	"github.com/rolesync/rolesync/internal/web"
+	"github.com/rolesync/rolesync/scim"
+	rolesync "github.com/rolesync/rolesync/sync"
+)
+
+// Service is a whole rolesync process, built and ready to Run.
+type Service struct {
+	Config  config.Config
+	Store   *store.Store
+	Redis   rolesync.Client
+	Writer  *rolesync.Writer
+	Engine  *rolesync.Engine
+	Admin   *admin.Service
+	BaseURL string // how clients reach it: the configured public URL, or the listener's
+
+	log      *slog.Logger
+	embedded *rolesync.Embedded
+	listener net.Listener
+	server   *http.Server
+}
+
+// mounter is one part of the HTTP surface.
+type mounter interface{ Mount(*mux.Router) }
+
+// startTimeout bounds how long a start waits for the database server.
+const startTimeout = 30 * time.Second
+
+// New opens everything and listens, so that an address is known, but answers nothing
+// before Run. When it fails, it closes what it opened.
+func New(ctx context.Context, c config.Config, log *slog.Logger) (_ *Service, err error) {
+	s := &Service{Config: c, log: log}
+	defer func() {
+		if err != nil {
+			s.Close()
+		}
+	}()
+	if s.Store, err = OpenStore(ctx, c, log); err != nil {
+		return nil, err
+	}
+	ready, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	if err := s.Store.WaitReady(ready); err != nil {
+		return nil, fmt.Errorf("the database did not answer within %s: %w", startTimeout, err)
+	}
+	if err := s.Store.Migrate(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.openRedis(); err != nil {
+		return nil, err
+	}
+	if s.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen); err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", c.Listen, err)
+	}
+	if s.BaseURL = c.PublicURL; s.BaseURL == "" {
+		s.BaseURL = "http://" + s.listener.Addr().String()
+	}
+	s.Writer = rolesync.NewWriter(s.Store, s.Redis, c.Redis.Prefix, log)
+	s.Engine = rolesync.New(rolesync.Options{Store: s.Store, Writer: s.Writer, Log: log})
+	s.server = s.newServer()
+	return s, nil
+}
+
+// OpenStore opens the database that the configuration names.
+func OpenStore(ctx context.Context, c config.Config, log *slog.Logger) (*store.Store, error) {
+	return store.Open(ctx, store.Options{URL: DatabaseURL(c), MaxConnections: c.Database.MaxConnections, Log: log})
+}
+
+// DatabaseURL is the configured one, or that of the file in the data folder.
+func DatabaseURL(c config.Config) string {
+	if url := c.Database.URL.Reveal(); url != "" {
+		return url
+	}
+	return "sqlite:" + filepath.Join(c.Data, "rolesync.db")
+}
+
+// RedisOptions are those of the configuration.
+func RedisOptions(c config.Config) rolesync.RedisOptions {
+	r := c.Redis
+	return rolesync.RedisOptions{
+		URL: r.URL.Reveal(), Addresses: r.Addresses, MasterName: r.MasterName, Cluster: r.Cluster,
+		Username: r.Username, Password: r.Password.Reveal(), DB: r.DB, TLS: r.TLS, Timeout: r.Timeout,
+	}
+}
+
+// embeddedFile tells other processes of this folder, such as rolesync verify, where
+// the embedded Redis is.
+const embeddedFile = "embedded-redis"
+
+func (s *Service) openRedis() (err error) {
+	options := RedisOptions(s.Config)
+	if s.Config.Redis.Embedded() {
+		if s.embedded, err = rolesync.StartEmbedded(); err != nil {
+			return err
+		}
+		options.Addresses = []string{s.embedded.Addr()}
+		if err := os.MkdirAll(s.Config.Data, 0o700); err != nil {
+			return fmt.Errorf("data folder: %w", err)
+		}
+		if err := os.WriteFile(filepath.Join(s.Config.Data, embeddedFile), []byte(s.embedded.Addr()), 0o600); err != nil {
+			return fmt.Errorf("tell where the embedded redis is: %w", err)
+		}
+	}
+	s.Redis, err = rolesync.Dial(options)
+	return err
+}
+
+// DialRedis returns a client of the Redis that a service with this configuration
+// writes to, which may be one embedded in another process; nil when none is running.
+func DialRedis(c config.Config) (rolesync.Client, error) {
+	options := RedisOptions(c)
+	if c.Redis.Embedded() {
+		addr, err := os.ReadFile(filepath.Join(c.Data, embeddedFile))
+		if errors.Is(err, os.ErrNotExist) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("find the embedded redis: %w", err)
+		}
+		options.Addresses = []string{string(addr)}
+	}
+	return rolesync.Dial(options)
+}
+
+// EmbeddedRedis is the address of the embedded Redis, or "".
+func (s *Service) EmbeddedRedis() string {
+	if s.embedded == nil {
+		return ""
+	}
+	return s.embedded.Addr()
+}
+
+// newServer mounts every part of the HTTP surface.
+func (s *Service) newServer() *http.Server {
+	scimHandler := &scim.Handler{
+		Store: s.Store, Engine: s.Engine, Log: s.log, BaseURL: s.BaseURL,
+		MaxBody: int64(s.Config.SCIM.MaxBody), Now: directory.Now, RequestID: web.RequestID,
+	}
+	s.Admin = &admin.Service{Store: s.Store, Engine: s.Engine, Now: directory.Now, Forget: scimHandler.Forget}
+	parts := []mounter{
+		scimHandler,
+		&adminapi.Handler{Admin: s.Admin, Log: s.log, RequestID: web.RequestID, SCIMURL: func(id directory.ConnectionID) string {
+			return s.BaseURL + "/scim/v2/" + string(id)
+		}},
+		&web.Health{Checks: map[string]func(context.Context) web.State{"database": s.databaseState, "redis": s.redisState}},
+	}
+	router := mux.NewRouter().SkipClean(true).UseEncodedPath()
+	for _, part := range parts {
+		part.Mount(router)
+	}
+	return &http.Server{
+		Handler:           web.Wrap(router, s.log),
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       60 * time.Second,
+		WriteTimeout:      90 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+}
+
+func (s *Service) databaseState(ctx context.Context) web.State {
+	if err := s.Store.Ping(ctx); err != nil {
+		s.log.Warn("readiness", "error", err)
+		return web.State{Status: web.Unavailable, Reason: "the database does not answer"}
+	}
+	return web.State{Status: web.OK}
+}
+
+func (s *Service) redisState(context.Context) web.State {
+	health := s.Writer.Health()
+	if !health.Degraded {
+		return web.State{Status: web.OK}
+	}
+	return web.State{Status: web.Degraded, Reason: health.Reason, Since: health.Since.UTC().Format(time.RFC3339)}
+}
+
+// Run serves until ctx ends, then stops in order. It returns nil after an orderly
+// stop.
+func (s *Service) Run(ctx context.Context) error {
+	defer s.Close()
+	// The writer outlives the engine, and both outlive the last request.
+	engineCtx, stopEngine := context.WithCancel(context.WithoutCancel(ctx))
+	writerCtx, stopWriter := context.WithCancel(context.WithoutCancel(ctx))
+	var engine, writer sync.WaitGroup
+	engine.Go(func() { s.Engine.Run(engineCtx) })
+	writer.Go(func() { s.Writer.Run(writerCtx) })
+	defer writer.Wait()
+	defer stopWriter()
+	defer engine.Wait()
+	defer stopEngine()
+
+	served := make(chan error, 1)
+	go func() { served <- s.server.Serve(s.listener) }()
+	s.log.Info("rolesync serves", "url", s.BaseURL)
+	select {
+	case err := <-served:
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
+	s.log.Info("rolesync stops")
+	stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
+	defer cancel()
+	if err := s.server.Shutdown(stopCtx); err != nil {
+		return fmt.Errorf("some requests did not end in time: %w", err)
+	}
+	return nil
+}
+
+// Close ends what New opened. Run does so by itself; it is for a service that never
+// ran. Errors are of no use to anybody by now.
+func (s *Service) Close() {
+	if s.listener != nil {
+		_ = s.listener.Close()
+	}
+	if s.Redis != nil {
+		_ = s.Redis.Close()
+	}
+	if s.embedded != nil {
+		s.embedded.Close()
+		_ = os.Remove(filepath.Join(s.Config.Data, embeddedFile))
+	}
+	if s.Store != nil {
+		if err := s.Store.Close(); err != nil {
+			s.log.Warn("close database", "error", err)
+		}
+	}
+}
