@@ -87,8 +87,8 @@ func newPlan(o Options) *plan {
 	if o.Provider == Entra {
 		half = 1
 	}
-	random := rand.New(rand.NewPCG(o.Seed, half))
 	p := &plan{}
+	random := rand.New(rand.NewPCG(o.Seed, 2+half))
 	for n := range o.Groups {
 		name := fmt.Sprintf("team-%03d", n-len(groupNames)+1)
 		if n < len(groupNames) {
@@ -97,6 +97,8 @@ func newPlan(o Options) *plan {
 		p.groups = append(p.groups, &group{name: name, externalID: guid(random)})
 	}
 
+	// A source of their own, so that the people are the same for any number of groups.
+	random = rand.New(rand.NewPCG(o.Seed, half))
 	// Okta's people have one half of the family names and Entra's the other. Names repeat
 	// as late as they can: a given name after 40 people, a pair after 1,000, and then with
 	// a number.
@@ -130,7 +132,7 @@ func newPlan(o Options) *plan {
 		p.people = append(p.people, someone)
 		p.join(n, someone)
 	}
-	p.choose(o.Provider, random)
+	p.choose(o.Provider)
 	return p
 }
 
@@ -156,7 +158,7 @@ func (p *plan) join(n int, someone *person) {
 
 // choose picks what the changes at the end are about, as far as there are people and
 // groups for it.
-func (p *plan) choose(provider Provider, random *rand.Rand) {
+func (p *plan) choose(provider Provider) {
 	for _, g := range []int{support, finance, itAdmins} {
 		if p.mover != nil || g >= len(p.groups) {
 			continue
@@ -171,7 +173,7 @@ func (p *plan) choose(provider Provider, random *rand.Rand) {
 		p.renamed.formerName = financeRenamed
 	}
 	if provider == Okta && len(p.people) > 0 {
-		p.passing = &group{name: "Summer Offsite", externalID: guid(random), members: p.people[:min(3, len(p.people))]}
+		p.passing = &group{name: "Summer Offsite", members: p.people[:min(3, len(p.people))]}
 	}
 }
 

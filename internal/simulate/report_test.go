@@ -447,6 +447,12 @@ func TestPeopleAreTheSameForASeedAndNeverSharedByProviders(t *testing.T) {
 				t.Errorf("userName %q", p.userName)
 			}
 		}
+		options.Users, options.Groups = 20, 5
+		for i, p := range newPlan(options).people {
+			if p.userName != first.people[i].userName || p.externalID != first.people[i].externalID {
+				t.Fatalf("%s: person %d of 3,000 is %s and of 20 %s", provider, i, first.people[i].userName, p.userName)
+			}
+		}
 		options.Seed = 8
 		if first.people[0].userName == newPlan(options).people[0].userName && first.people[1].userName == newPlan(options).people[1].userName {
 			t.Errorf("%s: another seed, the same people", provider)
