@@ -1,0 +1,72 @@
+// Package admin holds what an administrator can do: organizations, connections and
+// their tokens, roles, rules, admin keys, and looking at groups, users, assignments and
+// the audit. The JSON API and the pages call the same methods, so that both may do the
+// same and leave the same traces.
+//
+// It decides who may do what, checks what comes from outside, and writes the audit in
+// the transaction of each change. It knows nothing of HTTP: a failure is a fault, whose
+// kind the caller turns into a status. Every method is bound to one organization (or,
+// for roles and admin keys, to the deployment); an id of another is NotFound.
+//
+// A secret (a token, an admin key) is returned by the method that makes it, once, and
+// is kept nowhere.
+package admin
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/rolesync/rolesync/internal/directory"
+	"github.com/rolesync/rolesync/internal/store"
+	rolesync "github.com/rolesync/rolesync/sync"
+)
+
+// Service carries out the use cases. It is safe for concurrent use; its fields are set
+// before the first call and not changed after.
+type Service struct {
+	Store  *store.Store
+	Engine *rolesync.Engine
+	Now    func() time.Time // nil: directory.Now
+
+	// Forget is told, after COMMIT, that the tokens or the state of a connection have
+	// changed, so that whoever holds them in memory reads them again. nil: nobody does.
+	Forget func(directory.ConnectionID)
+
+	keys keyring
+}
+
+// Actor is who acts. A method that only reads takes one too, because what may be seen
+// is decided here as well; today every admin key may see everything.
+type Actor struct {
+	Name    string // for the audit: "admin key key_…"
+	Request string // the id of the request, for the audit and the cause of assignments
+}
+
+func (a Actor) author(organization directory.OrganizationID) rolesync.Author {
+	return rolesync.Author{Organization: organization, Name: a.Name, Request: a.Request}
+}
+
+func (s *Service) now() time.Time {
+	if s.Now == nil {
+		return directory.Now()
+	}
+	return s.Now()
+}
+
+func (s *Service) forget(connection directory.ConnectionID) {
+	if s.Forget != nil {
+		s.Forget(connection)
+	}
+}
+
+// record writes the audit of a change into its transaction.
+func record(tx *store.Tx, by Actor, now time.Time, action, target string, detail map[string]any) error {
+	text, err := json.Marshal(detail)
+	if err != nil {
+		return err
+	}
+	tx.Audit(store.AuditEntry{
+		ID: directory.NewChangeID(), At: now, Actor: by.Name, Action: action, Target: target, Request: by.Request, Detail: text,
+	})
+	return nil
+}

@@ -1,0 +1,181 @@
+package admin
+
+import (
+	"context"
+	"encoding/base64"
+	"strings"
+	"time"
+
+	"github.com/rolesync/rolesync/internal/credential"
+	"github.com/rolesync/rolesync/internal/directory"
+	"github.com/rolesync/rolesync/internal/fault"
+	"github.com/rolesync/rolesync/internal/store"
+)
+
+// LiveTokens is how many tokens of a connection are valid beside each other: a new one
+// can be put into the identity provider while the old one still works.
+const LiveTokens = 2
+
+// NewConnection describes a connection to be made.
+type NewConnection struct {
+	Name           string
+	Kind           directory.Kind
+	TokenExpiresAt time.Time // of its first token; zero: never
+}
+
+// CreateConnection adds an identity-provider integration, with its first token, which
+// is returned here and never again.
+func (s *Service) CreateConnection(ctx context.Context, by Actor, organization directory.OrganizationID, n NewConnection) (c store.Connection, token string, err error) {
+	now := s.now()
+	name, err := line("name", n.Name, MaxName)
+	if err != nil {
+		return c, "", err
+	}
+	switch n.Kind {
+	case directory.SCIM:
+	case directory.SAML:
+		return c, "", fault.New(fault.Invalid, "kind %q: SAML connections are not available yet; use %q", n.Kind, directory.SCIM)
+	default:
+		return c, "", fault.New(fault.Invalid, "kind %q is unknown; use %q", first(string(n.Kind)), directory.SCIM)
+	}
+	expires, err := expiry(n.TokenExpiresAt, now)
+	if err != nil {
+		return c, "", err
+	}
+	token, stored := credential.New(credential.SCIMToken, now, expires)
+	c = store.Connection{
+		Connection: directory.Connection{ID: directory.NewConnectionID(), Organization: organization, Kind: n.Kind, Name: name, CreatedAt: now},
+		Tokens:     []credential.Stored{stored},
+	}
+	err = s.changeConnection(ctx, by, organization, c.ID, func(tx *store.Tx) (string, map[string]any) {
+		tx.CreateConnection(c.Connection)
+		tx.CreateToken(stored)
+		return "connection.created", map[string]any{"kind": c.Kind, "name": c.Name, "token": stored.ID}
+	})
+	if err != nil {
+		return store.Connection{}, "", err
+	}
+	return c, token, nil
+}
+
+// Connections lists the connections of an organization, oldest first, with what is
+// known of their tokens. They are few, so the list has no pages.
+func (s *Service) Connections(ctx context.Context, _ Actor, organization directory.OrganizationID) ([]store.Connection, error) {
+	if err := s.known(ctx, organization); err != nil {
+		return nil, err
+	}
+	return s.Store.Connections(ctx, organization)
+}
+
+// Connection returns one connection of an organization.
+func (s *Service) Connection(ctx context.Context, _ Actor, organization directory.OrganizationID, id directory.ConnectionID) (store.Connection, error) {
+	c, err := s.Store.Connection(ctx, id)
+	if err == nil && c.Organization != organization {
+		err = fault.New(fault.NotFound, "there is no connection %q", id)
+	}
+	if err != nil {
+		return store.Connection{}, err
+	}
+	return c, nil
+}
+
+// DisableConnection freezes a connection: what its identity provider sends is refused,
+// and the roles that came from it stay as they are.
+func (s *Service) DisableConnection(ctx context.Context, by Actor, organization directory.OrganizationID, id directory.ConnectionID) (store.Connection, error) {
+	return s.setConnection(ctx, by, organization, id, "connection.disabled", (*store.Tx).DisableConnection)
+}
+
+// EnableConnection ends what DisableConnection began.
+func (s *Service) EnableConnection(ctx context.Context, by Actor, organization directory.OrganizationID, id directory.ConnectionID) (store.Connection, error) {
+	return s.setConnection(ctx, by, organization, id, "connection.enabled", (*store.Tx).EnableConnection)
+}
+
+func (s *Service) setConnection(ctx context.Context, by Actor, organization directory.OrganizationID, id directory.ConnectionID, action string, set func(*store.Tx)) (store.Connection, error) {
+	err := s.changeConnection(ctx, by, organization, id, func(tx *store.Tx) (string, map[string]any) {
+		set(tx)
+		return action, map[string]any{}
+	})
+	if err != nil {
+		return store.Connection{}, err
+	}
+	return s.Connection(ctx, by, organization, id)
+}
+
+// RotateToken makes a new token of a connection, returned here and never again. The
+// newest LiveTokens stay valid, older ones end at once.
+func (s *Service) RotateToken(ctx context.Context, by Actor, organization directory.OrganizationID, id directory.ConnectionID, expiresAt time.Time) (stored credential.Stored, token string, err error) {
+	now := s.now()
+	expiresAt, err = expiry(expiresAt, now)
+	if err != nil {
+		return stored, "", err
+	}
+	token, stored = credential.New(credential.SCIMToken, now, expiresAt)
+	err = s.changeConnection(ctx, by, organization, id, func(tx *store.Tx) (string, map[string]any) {
+		tx.CreateToken(stored)
+		tx.KeepTokens(LiveTokens)
+		return "token.created", map[string]any{"token": stored.ID, "last_four": stored.LastFour}
+	})
+	if err != nil {
+		return credential.Stored{}, "", err
+	}
+	return stored, token, nil
+}
+
+// DeleteToken ends a token of a connection at once. The last one may be deleted too:
+// then the identity provider is locked out until a new one is made.
+func (s *Service) DeleteToken(ctx context.Context, by Actor, organization directory.OrganizationID, id directory.ConnectionID, token string) error {
+	if !storable(token) {
+		return fault.New(fault.NotFound, "there is no token %q", first(token))
+	}
+	return s.changeConnection(ctx, by, organization, id, func(tx *store.Tx) (string, map[string]any) {
+		tx.DeleteToken(token)
+		return "token.deleted", map[string]any{"token": token}
+	})
+}
+
+// changeConnection runs a change of one connection alone in its organization, so that
+// two rotations at once cannot leave three tokens, and has it forgotten afterwards.
+func (s *Service) changeConnection(ctx context.Context, by Actor, organization directory.OrganizationID, id directory.ConnectionID, change func(*store.Tx) (action string, detail map[string]any)) error {
+	now := s.now()
+	err := s.Store.Transact(ctx, store.Scope{Organization: organization, Connection: id}, store.Rules, func(tx *store.Tx) error {
+		tx.Basis() // NotFound when there is no such organization
+		action, detail := change(tx)
+		return record(tx, by, now, action, string(id), detail)
+	})
+	if err == nil {
+		s.forget(id)
+	}
+	return err
+}
+
+// Pending lists the members that an identity provider has put into groups without
+// having created them, in order of group. They become members when they appear.
+func (s *Service) Pending(ctx context.Context, by Actor, organization directory.OrganizationID, id directory.ConnectionID, page Page) (List[store.WaitingMember], error) {
+	var none List[store.WaitingMember]
+	if _, err := s.Connection(ctx, by, organization, id); err != nil {
+		return none, err
+	}
+	group, value, err := pendingCursor(page.After)
+	if err != nil {
+		return none, err
+	}
+	scope := store.Scope{Organization: organization, Connection: id}
+	waiting, err := s.Store.WaitingMembers(ctx, scope, group, value, page.limit()+1)
+	return cut(waiting, page.limit(), func(w store.WaitingMember) string {
+		return base64.RawURLEncoding.EncodeToString([]byte(string(w.Group) + "\n" + w.Value))
+	}), err
+}
+
+// pendingCursor takes apart what Pending gives as Next: the group and the value, which
+// may be any text, behind it.
+func pendingCursor(cursor string) (directory.GroupID, string, error) {
+	if cursor == "" {
+		return "", "", nil
+	}
+	text, err := base64.RawURLEncoding.DecodeString(cursor)
+	group, value, found := strings.Cut(string(text), "\n")
+	if err != nil || !found || !storable(string(text)) {
+		return "", "", badCursor(cursor)
+	}
+	return directory.GroupID(group), value, nil
+}

@@ -1,0 +1,113 @@
+package adminapi
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/rolesync/rolesync/internal/admin"
+	"github.com/rolesync/rolesync/internal/directory"
+	"github.com/rolesync/rolesync/internal/store"
+)
+
+// Connection is an identity-provider integration, as the API shows it.
+type Connection struct {
+	ID           directory.ConnectionID   `json:"id" doc:"conn_…"`
+	Organization directory.OrganizationID `json:"organization" doc:"The organization it belongs to."`
+	Kind         directory.Kind           `json:"kind" enum:"scim,saml" doc:"Its protocol."`
+	Name         string                   `json:"name" doc:"For people."`
+	Disabled     bool                     `json:"disabled" doc:"Frozen: what the identity provider sends is refused, roles stay as they are."`
+	CreatedAt    time.Time                `json:"created_at" doc:"When it was created."`
+	SCIMURL      string                   `json:"scim_url" doc:"What the identity provider is given as base URL."`
+	Tokens       []Token                  `json:"tokens" nullable:"false" doc:"What is known of its tokens, oldest first."`
+}
+
+func (h *Handler) connection(c store.Connection) Connection {
+	return Connection{c.ID, c.Organization, c.Kind, c.Name, c.Disabled, c.CreatedAt, h.SCIMURL(c.ID), tokensOf(c.Tokens)}
+}
+
+// CreatedConnection is a new connection with its token.
+type CreatedConnection struct {
+	Connection
+	Token string `json:"token" doc:"Its bearer token, rs_scim_…: shown here and never again."`
+}
+
+func (h *Handler) connections(api huma.API) {
+	const all, one = "/organizations/{organization}/connections", "/organizations/{organization}/connections/{connection}"
+	absent := []int{http.StatusNotFound}
+
+	type createInput struct {
+		InOrganization
+		Body struct {
+			Name           string         `json:"name" doc:"For people; 1 to 200 characters." example:"Okta"`
+			Kind           directory.Kind `json:"kind,omitempty" default:"scim" doc:"Its protocol: scim. (saml is not available yet.)"`
+			TokenExpiresAt time.Time      `json:"token_expires_at,omitzero" doc:"When its first token ends; without it, never."`
+		} `nameHint:"NewConnection"`
+	}
+	register(h, api, operation{
+		method: http.MethodPost, path: all, id: "create-connection", tag: "connections", status: http.StatusCreated, problems: absent,
+		summary: "Create a connection", description: "The answer holds the token that the identity provider needs. It is shown only here.",
+	}, func(ctx context.Context, by admin.Actor, in *createInput) (*created[CreatedConnection], error) {
+		c, token, err := h.Admin.CreateConnection(ctx, by, in.Organization, admin.NewConnection{
+			Name: in.Body.Name, Kind: in.Body.Kind, TokenExpiresAt: in.Body.TokenExpiresAt,
+		})
+		location := Base + "/organizations/" + string(c.Organization) + "/connections/" + string(c.ID)
+		return &created[CreatedConnection]{location, CreatedConnection{h.connection(c), token}}, err
+	})
+
+	register(h, api, operation{
+		method: http.MethodGet, path: all, id: "list-connections", tag: "connections", problems: absent,
+		summary: "List the connections of an organization", description: "Oldest first, all at once.",
+	}, func(ctx context.Context, by admin.Actor, in *InOrganization) (*answer[list[Connection]], error) {
+		connections, err := h.Admin.Connections(ctx, by, in.Organization)
+		return listOf(admin.List[store.Connection]{Items: connections}, h.connection), err
+	})
+
+	for _, op := range []struct {
+		operation
+		serve func(context.Context, admin.Actor, directory.OrganizationID, directory.ConnectionID) (store.Connection, error)
+	}{
+		{operation{
+			method: http.MethodGet, path: one, id: "get-connection", summary: "Get a connection",
+		}, h.Admin.Connection},
+		{operation{
+			method: http.MethodPost, path: one + "/disable", id: "disable-connection", summary: "Disable a connection",
+			description: "It is frozen: what its identity provider sends is refused, the roles that came from it stay. Doing so again changes nothing.",
+		}, h.Admin.DisableConnection},
+		{operation{
+			method: http.MethodPost, path: one + "/enable", id: "enable-connection", summary: "Enable a connection",
+			description: "It ends what disable began. Doing so again changes nothing.",
+		}, h.Admin.EnableConnection},
+	} {
+		op.tag, op.problems = "connections", absent
+		register(h, api, op.operation, func(ctx context.Context, by admin.Actor, in *InConnection) (*answer[Connection], error) {
+			c, err := op.serve(ctx, by, in.Organization, in.Connection)
+			return reply(h.connection(c)), err
+		})
+	}
+
+	type pendingInput struct {
+		InConnection
+		Paging
+	}
+	register(h, api, operation{
+		method: http.MethodGet, path: one + "/pending", id: "list-pending-members", tag: "connections", problems: absent,
+		summary:     "List the pending members of a connection",
+		description: "Members that the identity provider has put into groups without having created them. Each becomes a member when a user of that id, externalId or userName appears.",
+	}, func(ctx context.Context, by admin.Actor, in *pendingInput) (*answer[list[PendingMember]], error) {
+		waiting, err := h.Admin.Pending(ctx, by, in.Organization, in.Connection, in.page())
+		return listOf(waiting, func(w store.WaitingMember) PendingMember {
+			return PendingMember{w.Group, w.GroupName, w.Value, w.Since}
+		}), err
+	})
+}
+
+// PendingMember is a member of a group that is no user yet.
+type PendingMember struct {
+	Group     directory.GroupID `json:"group" doc:"The group that waits for it."`
+	GroupName string            `json:"group_name" doc:"The group's display name."`
+	Value     string            `json:"value" doc:"What the identity provider calls it."`
+	Since     time.Time         `json:"since" doc:"When it was named first."`
+}
