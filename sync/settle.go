@@ -124,24 +124,14 @@ func unknownOf(change memberChange) []string {
 // keepPending makes members of values that are a user's externalId or userName, and
 // keeps the rest until such a user appears. It reports whether it found any.
 func (t *Tx) keepPending(group directory.GroupID, unknown []string) (found bool, err error) {
-	locks := make([]string, 0, 2*len(unknown))
-	for _, value := range unknown {
-		locks = append(locks, value, directory.Fold(value))
-	}
-	slices.Sort(locks)
-	locks = slices.Compact(locks)
-	t.tx.LockNames(locks)
-	named := t.tx.UsersNamed(locks)
+	t.tx.LockNames(unknown)
+	named := t.tx.UsersNamed(unknown)
 	if err := t.tx.Flush(); err != nil {
 		return false, err
 	}
 	var pending, join []string
 	for _, value := range unknown {
-		id, ok := named.Get()[value]
-		if !ok {
-			id, ok = named.Get()[directory.Fold(value)]
-		}
-		if ok {
+		if id, ok := named.Get()[value]; ok {
 			join = append(join, string(id))
 		} else {
 			pending = append(pending, value)

@@ -73,8 +73,8 @@ func (t *Tx) User(id directory.UserID) (directory.User, error) {
 // CreateUser stores a new user, whose id, times and revision the caller has set. It
 // joins the groups that waited for it.
 func (t *Tx) CreateUser(u directory.User) {
-	names := namesOf(u)
-	t.tx.LockNames(names)
+	names := store.Names{ExternalID: u.ExternalID, UserName: u.UserName}
+	t.lockNames(names)
 	t.tx.CreateUser(u)
 	t.takePending(u.ID, names)
 	t.touched[u.ID] = true
@@ -85,14 +85,10 @@ func (t *Tx) CreateUser(u directory.User) {
 // ModifiedAt.
 func (t *Tx) PutUser(u directory.User) {
 	before := t.read[u.ID]
-	names := slices.DeleteFunc(namesOf(u), func(name string) bool { return slices.Contains(namesOf(before), name) })
-	if len(names) > 0 {
-		t.tx.LockNames(names)
-	}
+	names := newNames(before, u)
+	t.lockNames(names)
 	t.tx.PutUser(u)
-	if len(names) > 0 {
-		t.takePending(u.ID, names)
-	}
+	t.takePending(u.ID, names)
 	t.touched[u.ID] = true
 	t.audit("user.changed", string(u.ID), userChange(before, u))
 }
@@ -222,21 +218,29 @@ func (t *Tx) Members(group directory.GroupID, limit int) *Later[[]directory.User
 	return t.tx.Members(group, limit)
 }
 
-func (t *Tx) takePending(user directory.UserID, names []string) {
-	t.waiting = append(t.waiting, waiting{user, t.tx.TakePending(names)})
+func (t *Tx) lockNames(names store.Names) {
+	if names != (store.Names{}) {
+		t.tx.LockNames([]string{names.ExternalID, names.UserName})
+	}
+}
+
+func (t *Tx) takePending(user directory.UserID, names store.Names) {
+	if names != (store.Names{}) {
+		t.waiting = append(t.waiting, waiting{user, t.tx.TakePending(names)})
+	}
 }
 
 func (t *Tx) audit(action, target string, detail any) {
 	audit(t.tx, t.by, t.now, action, target, detail)
 }
 
-// namesOf is what a provider may call a user before it knows the user's id.
-func namesOf(u directory.User) []string {
-	var names []string
-	for _, name := range []string{u.ExternalID, u.UserName, directory.Fold(u.UserName)} {
-		if name != "" && !slices.Contains(names, name) {
-			names = append(names, name)
-		}
+// newNames is what a provider may call a user from now on, and could not before.
+func newNames(before, after directory.User) (names store.Names) {
+	if after.ExternalID != before.ExternalID {
+		names.ExternalID = after.ExternalID
+	}
+	if directory.Fold(after.UserName) != directory.Fold(before.UserName) {
+		names.UserName = after.UserName
 	}
 	return names
 }

@@ -7,7 +7,7 @@ import "encoding/json"
 // locks. A list is text[] on one and a JSON array on the other; SQLite has one
 // writer, so it needs no locks and leaves those statements out.
 
-const selectNames = `SELECT id, external_id, user_name, user_name_folded FROM users WHERE organization_id = $1 AND connection_id = $2`
+const selectNames = `SELECT id, external_id, user_name_folded FROM users WHERE organization_id = $1 AND connection_id = $2`
 
 var (
 	// Transaction-scoped, kept in memory, and shared without writing to any row:
@@ -53,23 +53,22 @@ var (
 		sqlite:   `DELETE FROM memberships WHERE organization_id = $1 AND group_id = $2 AND user_id IN (SELECT value FROM json_each($3))`,
 	}
 	insertPending = text{
-		postgres: `INSERT INTO pending_members (organization_id, group_id, value, connection_id, created_at)
-			SELECT $1, $2, v, $3, $4::bigint FROM unnest($5::text[]) AS v ON CONFLICT DO NOTHING`,
-		sqlite: `INSERT INTO pending_members (organization_id, group_id, value, connection_id, created_at)
-			SELECT $1, $2, value, $3, $4 FROM json_each($5) WHERE true ON CONFLICT DO NOTHING`,
+		postgres: `INSERT INTO pending_members (organization_id, group_id, value, value_folded, connection_id, created_at)
+			SELECT $1, $2, v, f, $3, $4::bigint FROM unnest($5::text[], $6::text[]) AS p (v, f) ON CONFLICT DO NOTHING`,
+		sqlite: `INSERT INTO pending_members (organization_id, group_id, value, value_folded, connection_id, created_at)
+			SELECT $1, $2, v.value, f.value, $3, $4 FROM json_each($5) AS v JOIN json_each($6) AS f ON f.key = v.key WHERE true ON CONFLICT DO NOTHING`,
 	}
 	deletePending = text{
 		postgres: `DELETE FROM pending_members WHERE organization_id = $1 AND group_id = $2 AND value = ANY($3)`,
 		sqlite:   `DELETE FROM pending_members WHERE organization_id = $1 AND group_id = $2 AND value IN (SELECT value FROM json_each($3))`,
 	}
-	takePending = text{
-		postgres: `DELETE FROM pending_members WHERE organization_id = $1 AND connection_id = $2 AND value = ANY($3) RETURNING group_id`,
-		sqlite:   `DELETE FROM pending_members WHERE organization_id = $1 AND connection_id = $2 AND value IN (SELECT value FROM json_each($3)) RETURNING group_id`,
-	}
+	// An externalId folds to what its value folded to, so that one index finds both.
+	takePending = same(`DELETE FROM pending_members WHERE organization_id = $1 AND connection_id = $2 AND value_folded IN ($3, $4)
+		AND (value = $5 OR value_folded = $4) RETURNING group_id`)
 
 	usersNamed = text{
-		postgres: selectNames + ` AND (external_id = ANY($3) AND external_id <> '' OR user_name_folded = ANY($3)) ORDER BY id`,
-		sqlite:   selectNames + ` AND (external_id IN (SELECT value FROM json_each($3)) AND external_id <> '' OR user_name_folded IN (SELECT value FROM json_each($3))) ORDER BY id`,
+		postgres: selectNames + ` AND (external_id = ANY($3) AND external_id <> '' OR user_name_folded = ANY($4)) ORDER BY id`,
+		sqlite:   selectNames + ` AND (external_id IN (SELECT value FROM json_each($3)) AND external_id <> '' OR user_name_folded IN (SELECT value FROM json_each($4))) ORDER BY id`,
 	}
 
 	factsOfUsers = text{

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/rolesync/rolesync/internal/directory"
@@ -85,22 +86,28 @@ func (tx *Tx) RemovePending(group directory.GroupID) {
 	tx.queue(statement{sql: same(`DELETE FROM pending_members WHERE organization_id = $1 AND group_id = $2`), args: []any{tx.Organization, group}})
 }
 
+// Names is what a provider may call a user before it knows the user's id. An
+// ExternalID compares as it is, a UserName without case; "" is no name.
+type Names struct{ ExternalID, UserName string }
+
 // LockNames keeps others from creating a user, or a pending member, by these names
 // until the transaction ends.
 func (tx *Tx) LockNames(names []string) { tx.lockNames(names) }
 
-// PutPending keeps members of a locked group that are no users yet.
+// PutPending keeps members of a locked group that are no users yet. What folds to
+// nothing is nobody's name and is left out.
 func (tx *Tx) PutPending(group directory.GroupID, values []string, now time.Time) {
-	tx.queue(statement{sql: insertPending, args: []any{tx.Organization, group, tx.Connection, micros(now), values}})
+	values = slices.DeleteFunc(slices.Clone(values), func(value string) bool { return directory.Fold(value) == "" })
+	tx.queue(statement{sql: insertPending, args: []any{tx.Organization, group, tx.Connection, micros(now), values, foldedAll(values)}})
 }
 
-// TakePending ends the wait of all groups for these names and returns the groups,
-// with the next flush.
-func (tx *Tx) TakePending(names []string) *Later[[]directory.GroupID] {
+// TakePending ends the wait of all groups for a user of these names and returns the
+// groups, with the next flush: one more than once if it waits for several of the names.
+func (tx *Tx) TakePending(names Names) *Later[[]directory.GroupID] {
 	later := &Later[[]directory.GroupID]{}
 	tx.queue(statement{
 		sql:  takePending,
-		args: []any{tx.Organization, tx.Connection, names},
+		args: []any{tx.Organization, tx.Connection, directory.Fold(names.ExternalID), directory.Fold(names.UserName), names.ExternalID},
 		each: func(r row) error {
 			var id directory.GroupID
 			if err := r.Scan(&id); err != nil {
@@ -118,21 +125,28 @@ func (tx *Tx) LockGroups(groups []directory.GroupID) {
 	tx.queue(statement{sql: lockGroups, args: []any{tx.Organization, strs(groups)}})
 }
 
-// UsersNamed returns, with the next flush, the users of the connection whose
-// externalId or folded userName is among the names, by that name.
+// UsersNamed returns, with the next flush, the users of the connection whom the names
+// mean, by name: one whose externalId it is, else one whose userName it is.
 func (tx *Tx) UsersNamed(names []string) *Later[map[string]directory.UserID] {
 	later := &Later[map[string]directory.UserID]{value: map[string]directory.UserID{}}
+	external, userName := map[string]directory.UserID{}, map[string]directory.UserID{}
 	tx.queue(statement{
 		sql:  usersNamed,
-		args: []any{tx.Organization, tx.Connection, names},
+		args: []any{tx.Organization, tx.Connection, names, foldedAll(names)},
 		each: func(r row) error {
 			var id directory.UserID
-			var external, userName, folded string
-			if err := r.Scan(&id, &external, &userName, &folded); err != nil {
+			var externalID, folded string
+			if err := r.Scan(&id, &externalID, &folded); err != nil {
 				return err
 			}
-			for _, name := range []string{folded, userName, external} {
-				if name != "" {
+			external[externalID], userName[folded] = id, id
+			return nil
+		},
+		done: func(int64) error {
+			for _, name := range names {
+				if id, ok := external[name]; ok && name != "" {
+					later.value[name] = id
+				} else if id, ok := userName[directory.Fold(name)]; ok {
 					later.value[name] = id
 				}
 			}
@@ -140,6 +154,14 @@ func (tx *Tx) UsersNamed(names []string) *Later[map[string]directory.UserID] {
 		},
 	})
 	return later
+}
+
+func foldedAll(names []string) []string {
+	folded := make([]string, len(names))
+	for i, name := range names {
+		folded[i] = directory.Fold(name)
+	}
+	return folded
 }
 
 // PendingMember is a member that a provider named before it created the user.

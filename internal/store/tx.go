@@ -98,13 +98,17 @@ func (tx *Tx) LockAnyUsers(users []directory.UserID) {
 	tx.queue(statement{sql: lockAnyUsers, args: []any{tx.Organization, strs(users)}})
 }
 
-// lockNames keeps others from making a user, or a pending member, of these names.
+// lockNames keeps others from making a user, or a pending member, of these names. They
+// are folded, since a value may mean an externalId or, without case, a userName.
 func (tx *Tx) lockNames(names []string) {
-	keys := make([]int64, len(names))
-	for i, name := range names {
-		keys[i] = lockKey(string(tx.Organization) + "\x00" + name)
+	keys := make([]int64, 0, len(names))
+	for _, name := range names {
+		if name = directory.Fold(name); name != "" {
+			keys = append(keys, lockKey(string(tx.Organization)+"\x00"+name))
+		}
 	}
 	slices.Sort(keys)
+	keys = slices.Compact(keys)
 	tx.queue(statement{sql: lockName, args: []any{keys}})
 }
 
