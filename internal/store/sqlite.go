@@ -95,11 +95,15 @@ func (s *sqliteDB) begin(ctx context.Context) (transaction, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
-		s.writer <- c
+	t := &sqliteTx{c: c, release: sync.OnceFunc(func() { s.writer <- c })}
+	// Not interrupted by the caller, here and at COMMIT: a driver that stops waiting
+	// does not say whether the statement took effect, and the connection outlives the
+	// caller. The busy timeout bounds it.
+	if err := c.exec(context.WithoutCancel(ctx), "BEGIN IMMEDIATE"); err != nil {
+		t.rollback()
 		return nil, sqliteFault(err)
 	}
-	return &sqliteTx{c: c, release: sync.OnceFunc(func() { s.writer <- c })}, nil
+	return t, nil
 }
 
 func take(ctx context.Context, from chan *sqliteConn) (*sqliteConn, error) {
@@ -125,7 +129,7 @@ func (t *sqliteTx) commit(ctx context.Context, statements []statement) error {
 	if err := t.c.run(ctx, statements); err != nil {
 		return err
 	}
-	if err := t.c.exec(ctx, "COMMIT"); err != nil {
+	if err := t.c.exec(context.WithoutCancel(ctx), "COMMIT"); err != nil {
 		return sqliteFault(err)
 	}
 	t.ended = true
