@@ -29,6 +29,7 @@ type Tx struct {
 	ctx    context.Context
 	tx     transaction
 	queued []statement
+	failed error // of a flush
 }
 
 // attempts bounds how often a transaction that lost a deadlock is run again.
@@ -73,19 +74,30 @@ func (s *Store) attempt(ctx context.Context, scope Scope, lock Lock, change func
 	if err := change(tx); err != nil {
 		return err
 	}
+	if tx.failed != nil {
+		return tx.failed
+	}
+	// An answer that can refuse the transaction must be known before COMMIT is sent.
+	if slices.ContainsFunc(tx.queued, func(s statement) bool { return s.done != nil || s.each != nil }) {
+		if err := tx.Flush(); err != nil {
+			return err
+		}
+	}
 	queued := tx.queued
 	tx.queued = nil
 	return underlying.commit(ctx, queued)
 }
 
 // Flush sends what is queued, in one round trip; afterwards every Later is answered.
+// After an error the transaction can only be rolled back, whatever the closure returns.
 func (tx *Tx) Flush() error {
-	if len(tx.queued) == 0 {
-		return nil
+	if tx.failed != nil || len(tx.queued) == 0 {
+		return tx.failed
 	}
 	queued := tx.queued
 	tx.queued = nil
-	return tx.tx.run(tx.ctx, queued)
+	tx.failed = tx.tx.run(tx.ctx, queued)
+	return tx.failed
 }
 
 func (tx *Tx) queue(s statement) { tx.queued = append(tx.queued, s) }
