@@ -75,7 +75,8 @@ func (tx *Tx) CreateGroup(g directory.Group) {
 	})
 }
 
-// PutGroup replaces a group that Group has locked.
+// PutGroup replaces a group that Group has locked; NotFound, with the next flush, when
+// the connection has none of that id.
 func (tx *Tx) PutGroup(g directory.Group) {
 	tx.queue(statement{
 		sql: same(`UPDATE groups SET external_id = $4, display_name = $5, display_name_folded = $6, resource = $7, modified_at = $8, revision = $9
@@ -83,6 +84,7 @@ func (tx *Tx) PutGroup(g directory.Group) {
 		args: []any{tx.Organization, tx.Connection, g.ID, g.ExternalID, g.DisplayName, directory.Fold(g.DisplayName),
 			string(g.Resource), micros(g.ModifiedAt), g.Revision},
 		conflict: groupConflict(g),
+		done:     found("group", string(g.ID)),
 	})
 }
 

@@ -55,7 +55,8 @@ func (tx *Tx) CreateUser(u directory.User) {
 	})
 }
 
-// PutUser replaces a user that User has locked.
+// PutUser replaces a user that User has locked; NotFound, with the next flush, when
+// the connection has none of that id.
 func (tx *Tx) PutUser(u directory.User) {
 	tx.queue(statement{
 		sql: same(`UPDATE users SET external_id = $4, user_name = $5, user_name_folded = $6, display_name = $7, email = $8, active = $9, resource = $10, modified_at = $11, revision = $12
@@ -63,7 +64,22 @@ func (tx *Tx) PutUser(u directory.User) {
 		args: []any{tx.Organization, tx.Connection, u.ID, u.ExternalID, u.UserName, directory.Fold(u.UserName), u.DisplayName, u.Email, u.Active,
 			string(u.Resource), micros(u.ModifiedAt), u.Revision},
 		conflict: userConflict(u),
+		done:     found("user", string(u.ID)),
 	})
+}
+
+// found makes a statement that must have changed its row fail with NotFound.
+func found(kind, id string) func(int64) error {
+	return func(affected int64) error {
+		if affected == 0 {
+			return notFound(kind, id)
+		}
+		return nil
+	}
+}
+
+func notFound(kind, id string) error {
+	return fault.New(fault.NotFound, "there is no %s %q", kind, id)
 }
 
 func userConflict(u directory.User) func(string) error {
@@ -103,7 +119,7 @@ func (o *one[T]) scan(read func(row) (T, error)) func(row) error {
 
 func (o *one[T]) orNotFound(err error, kind, id string) (T, error) {
 	if err == nil && !o.found {
-		err = fault.New(fault.NotFound, "there is no %s %q", kind, id)
+		err = notFound(kind, id)
 	}
 	return o.value, err
 }
