@@ -16,6 +16,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/rolesync/rolesync/internal/credential"
 	"github.com/rolesync/rolesync/internal/directory"
 	"github.com/rolesync/rolesync/internal/store"
 	rolesync "github.com/rolesync/rolesync/sync"
@@ -34,6 +35,23 @@ type Service struct {
 
 	keys keyring
 }
+
+// What the store keeps is also what is shown. A caller of this package sees it under
+// these names and need not know the store.
+type (
+	// Connection is an identity-provider integration with what is known of its tokens.
+	Connection = store.Connection
+	// Token is what is known of a connection's token, which is not the token itself.
+	Token = credential.Stored
+	// AdminKey is what is known of an admin key, which is not the key itself.
+	AdminKey = store.AdminKey
+	// WaitingMember is a member of a group that is no user yet.
+	WaitingMember = store.WaitingMember
+	// RuleSetVersion is one published, immutable version of an organization's rules.
+	RuleSetVersion = store.RuleSetVersion
+	// AuditEntry says who did what, because of which request.
+	AuditEntry = store.AuditEntry
+)
 
 // Actor is who acts. A method that only reads takes one too, because what may be seen
 // is decided here as well; today every admin key may see everything.
@@ -65,7 +83,7 @@ func record(tx *store.Tx, by Actor, now time.Time, action, target string, detail
 	if err != nil {
 		return err
 	}
-	tx.Audit(store.AuditEntry{
+	tx.Audit(AuditEntry{
 		ID: directory.NewChangeID(), At: now, Actor: by.Name, Action: action, Target: target, Request: by.Request, Detail: text,
 	})
 	return nil

@@ -25,7 +25,7 @@ type NewConnection struct {
 
 // CreateConnection adds an identity-provider integration, with its first token, which
 // is returned here and never again.
-func (s *Service) CreateConnection(ctx context.Context, by Actor, organization directory.OrganizationID, n NewConnection) (c store.Connection, token string, err error) {
+func (s *Service) CreateConnection(ctx context.Context, by Actor, organization directory.OrganizationID, n NewConnection) (c Connection, token string, err error) {
 	now := s.now()
 	name, err := line("name", n.Name, MaxName)
 	if err != nil {
@@ -43,9 +43,9 @@ func (s *Service) CreateConnection(ctx context.Context, by Actor, organization d
 		return c, "", err
 	}
 	token, stored := credential.New(credential.SCIMToken, now, expires)
-	c = store.Connection{
+	c = Connection{
 		Connection: directory.Connection{ID: directory.NewConnectionID(), Organization: organization, Kind: n.Kind, Name: name, CreatedAt: now},
-		Tokens:     []credential.Stored{stored},
+		Tokens:     []Token{stored},
 	}
 	err = s.changeConnection(ctx, by, organization, c.ID, func(tx *store.Tx) (string, map[string]any) {
 		tx.CreateConnection(c.Connection)
@@ -53,14 +53,14 @@ func (s *Service) CreateConnection(ctx context.Context, by Actor, organization d
 		return "connection.created", map[string]any{"kind": c.Kind, "name": c.Name, "token": stored.ID}
 	})
 	if err != nil {
-		return store.Connection{}, "", err
+		return Connection{}, "", err
 	}
 	return c, token, nil
 }
 
 // Connections lists the connections of an organization, oldest first, with what is
 // known of their tokens. They are few, so the list has no pages.
-func (s *Service) Connections(ctx context.Context, _ Actor, organization directory.OrganizationID) ([]store.Connection, error) {
+func (s *Service) Connections(ctx context.Context, _ Actor, organization directory.OrganizationID) ([]Connection, error) {
 	if err := s.known(ctx, organization); err != nil {
 		return nil, err
 	}
@@ -68,42 +68,42 @@ func (s *Service) Connections(ctx context.Context, _ Actor, organization directo
 }
 
 // Connection returns one connection of an organization.
-func (s *Service) Connection(ctx context.Context, _ Actor, organization directory.OrganizationID, id directory.ConnectionID) (store.Connection, error) {
+func (s *Service) Connection(ctx context.Context, _ Actor, organization directory.OrganizationID, id directory.ConnectionID) (Connection, error) {
 	c, err := s.Store.Connection(ctx, id)
 	if err == nil && c.Organization != organization {
 		err = fault.New(fault.NotFound, "there is no connection %q", id)
 	}
 	if err != nil {
-		return store.Connection{}, err
+		return Connection{}, err
 	}
 	return c, nil
 }
 
 // DisableConnection freezes a connection: what its identity provider sends is refused,
 // and the roles that came from it stay as they are.
-func (s *Service) DisableConnection(ctx context.Context, by Actor, organization directory.OrganizationID, id directory.ConnectionID) (store.Connection, error) {
+func (s *Service) DisableConnection(ctx context.Context, by Actor, organization directory.OrganizationID, id directory.ConnectionID) (Connection, error) {
 	return s.setConnection(ctx, by, organization, id, "connection.disabled", (*store.Tx).DisableConnection)
 }
 
 // EnableConnection ends what DisableConnection began.
-func (s *Service) EnableConnection(ctx context.Context, by Actor, organization directory.OrganizationID, id directory.ConnectionID) (store.Connection, error) {
+func (s *Service) EnableConnection(ctx context.Context, by Actor, organization directory.OrganizationID, id directory.ConnectionID) (Connection, error) {
 	return s.setConnection(ctx, by, organization, id, "connection.enabled", (*store.Tx).EnableConnection)
 }
 
-func (s *Service) setConnection(ctx context.Context, by Actor, organization directory.OrganizationID, id directory.ConnectionID, action string, set func(*store.Tx)) (store.Connection, error) {
+func (s *Service) setConnection(ctx context.Context, by Actor, organization directory.OrganizationID, id directory.ConnectionID, action string, set func(*store.Tx)) (Connection, error) {
 	err := s.changeConnection(ctx, by, organization, id, func(tx *store.Tx) (string, map[string]any) {
 		set(tx)
 		return action, map[string]any{}
 	})
 	if err != nil {
-		return store.Connection{}, err
+		return Connection{}, err
 	}
 	return s.Connection(ctx, by, organization, id)
 }
 
 // RotateToken makes a new token of a connection, returned here and never again. The
 // newest LiveTokens stay valid, older ones end at once.
-func (s *Service) RotateToken(ctx context.Context, by Actor, organization directory.OrganizationID, id directory.ConnectionID, expiresAt time.Time) (stored credential.Stored, token string, err error) {
+func (s *Service) RotateToken(ctx context.Context, by Actor, organization directory.OrganizationID, id directory.ConnectionID, expiresAt time.Time) (stored Token, token string, err error) {
 	now := s.now()
 	expiresAt, err = expiry(expiresAt, now)
 	if err != nil {
@@ -116,7 +116,7 @@ func (s *Service) RotateToken(ctx context.Context, by Actor, organization direct
 		return "token.created", map[string]any{"token": stored.ID, "last_four": stored.LastFour}
 	})
 	if err != nil {
-		return credential.Stored{}, "", err
+		return Token{}, "", err
 	}
 	return stored, token, nil
 }
@@ -140,7 +140,10 @@ func (s *Service) changeConnection(ctx context.Context, by Actor, organization d
 	err := s.Store.Transact(ctx, store.Scope{Organization: organization, Connection: id}, store.Rules, func(tx *store.Tx) error {
 		tx.Basis() // NotFound when there is no such organization
 		action, detail := change(tx)
-		return record(tx, by, now, action, string(id), detail)
+		if err := record(tx, by, now, action, string(id), detail); err != nil {
+			return err
+		}
+		return tx.Flush() // what is not found ends the transaction here, before its COMMIT is sent
 	})
 	if err == nil {
 		s.forget(id)
@@ -150,8 +153,8 @@ func (s *Service) changeConnection(ctx context.Context, by Actor, organization d
 
 // Pending lists the members that an identity provider has put into groups without
 // having created them, in order of group. They become members when they appear.
-func (s *Service) Pending(ctx context.Context, by Actor, organization directory.OrganizationID, id directory.ConnectionID, page Page) (List[store.WaitingMember], error) {
-	var none List[store.WaitingMember]
+func (s *Service) Pending(ctx context.Context, by Actor, organization directory.OrganizationID, id directory.ConnectionID, page Page) (List[WaitingMember], error) {
+	var none List[WaitingMember]
 	if _, err := s.Connection(ctx, by, organization, id); err != nil {
 		return none, err
 	}
@@ -161,7 +164,7 @@ func (s *Service) Pending(ctx context.Context, by Actor, organization directory.
 	}
 	scope := store.Scope{Organization: organization, Connection: id}
 	waiting, err := s.Store.WaitingMembers(ctx, scope, group, value, page.limit()+1)
-	return cut(waiting, page.limit(), func(w store.WaitingMember) string {
+	return cut(waiting, page.limit(), func(w WaitingMember) string {
 		return base64.RawURLEncoding.EncodeToString([]byte(string(w.Group) + "\n" + w.Value))
 	}), err
 }

@@ -15,7 +15,7 @@ import (
 
 // CreateAdminKey makes a key of the admin API, returned here and never again. A zero
 // expiresAt is never.
-func (s *Service) CreateAdminKey(ctx context.Context, by Actor, name string, expiresAt time.Time) (stored store.AdminKey, key string, err error) {
+func (s *Service) CreateAdminKey(ctx context.Context, by Actor, name string, expiresAt time.Time) (stored AdminKey, key string, err error) {
 	now := s.now()
 	if name, err = line("name", name, MaxName); err != nil {
 		return stored, "", err
@@ -24,19 +24,19 @@ func (s *Service) CreateAdminKey(ctx context.Context, by Actor, name string, exp
 		return stored, "", err
 	}
 	key, secret := credential.New(credential.AdminKey, now, expiresAt)
-	stored = store.AdminKey{Stored: secret, Name: name}
+	stored = AdminKey{Stored: secret, Name: name}
 	err = s.changeKeys(ctx, func(tx *store.Tx) error {
 		tx.CreateAdminKey(stored)
 		return record(tx, by, now, "admin_key.created", stored.ID, map[string]any{"name": name, "last_four": stored.LastFour})
 	})
 	if err != nil {
-		return store.AdminKey{}, "", err
+		return AdminKey{}, "", err
 	}
 	return stored, key, nil
 }
 
 // AdminKeys lists the keys of the admin API, oldest first, expired ones too.
-func (s *Service) AdminKeys(ctx context.Context, _ Actor) ([]store.AdminKey, error) {
+func (s *Service) AdminKeys(ctx context.Context, _ Actor) ([]AdminKey, error) {
 	return s.Store.AdminKeys(ctx)
 }
 
@@ -49,6 +49,9 @@ func (s *Service) DeleteAdminKey(ctx context.Context, by Actor, id string) error
 	now := s.now()
 	return s.changeKeys(ctx, func(tx *store.Tx) error {
 		tx.DeleteAdminKey(id)
+		if err := tx.Flush(); err != nil {
+			return err // NotFound, before the audit says that it happened
+		}
 		return record(tx, by, now, "admin_key.deleted", id, map[string]any{})
 	})
 }
@@ -93,12 +96,12 @@ type keyring struct {
 	flight singleflight.Group
 
 	mu    sync.Mutex
-	keys  []store.AdminKey // guarded by mu, like all below
-	read  time.Time        // when; zero: they are to be read
-	state int              // raised when keys were changed: what was read before does not count
+	keys  []AdminKey // guarded by mu, like all below
+	read  time.Time  // when; zero: they are to be read
+	state int        // raised when keys were changed: what was read before does not count
 }
 
-func (r *keyring) get(ctx context.Context, now time.Time, read func(context.Context) ([]store.AdminKey, error)) ([]store.AdminKey, error) {
+func (r *keyring) get(ctx context.Context, now time.Time, read func(context.Context) ([]AdminKey, error)) ([]AdminKey, error) {
 	r.mu.Lock()
 	keys, age, state := r.keys, now.Sub(r.read), r.state
 	fresh := !r.read.IsZero() && age >= 0 && age < KeyAge
@@ -123,7 +126,7 @@ func (r *keyring) get(ctx context.Context, now time.Time, read func(context.Cont
 	})
 	select {
 	case result := <-reading:
-		keys, _ := result.Val.([]store.AdminKey)
+		keys, _ := result.Val.([]AdminKey)
 		return keys, result.Err
 	case <-ctx.Done():
 		return nil, fault.Wrap(fault.Unavailable, ctx.Err(), "the admin keys could not be read in time; try again")

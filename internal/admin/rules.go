@@ -7,7 +7,6 @@ import (
 
 	"github.com/rolesync/rolesync/internal/directory"
 	"github.com/rolesync/rolesync/internal/fault"
-	"github.com/rolesync/rolesync/internal/store"
 	"github.com/rolesync/rolesync/mapping"
 	rolesync "github.com/rolesync/rolesync/sync"
 )
@@ -18,7 +17,7 @@ const AnyVersion = rolesync.AnyVersion
 
 // Rules returns the rules of an organization that are in force; version 0 is the empty
 // rule set that every organization begins with.
-func (s *Service) Rules(ctx context.Context, _ Actor, organization directory.OrganizationID) (store.RuleSetVersion, error) {
+func (s *Service) Rules(ctx context.Context, _ Actor, organization directory.OrganizationID) (RuleSetVersion, error) {
 	return s.Store.RuleSet(ctx, organization)
 }
 
@@ -132,7 +131,7 @@ func (s *Service) DanglingRules(ctx context.Context, _ Actor, organization direc
 
 // force is what evaluation in one organization rests on besides facts.
 type force struct {
-	store.RuleSetVersion
+	RuleSetVersion
 	organization directory.OrganizationID
 	catalog      mapping.Catalog
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/rolesync/rolesync/internal/admin"
-	"github.com/rolesync/rolesync/internal/store"
 )
 
 // AuditEntry says who did what, because of which request.
@@ -23,7 +22,7 @@ type AuditEntry struct {
 	Detail  json.RawMessage `json:"detail" doc:"An object with what changed; its fields depend on the action."`
 }
 
-func auditEntryOf(e store.AuditEntry) AuditEntry {
+func auditEntryOf(e admin.AuditEntry) AuditEntry {
 	return AuditEntry{e.ID, e.At, e.Actor, e.Action, e.Target, e.Request, e.Detail}
 }
 

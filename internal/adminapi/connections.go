@@ -9,7 +9,6 @@ import (
 
 	"github.com/rolesync/rolesync/internal/admin"
 	"github.com/rolesync/rolesync/internal/directory"
-	"github.com/rolesync/rolesync/internal/store"
 )
 
 // Connection is an identity-provider integration, as the API shows it.
@@ -24,7 +23,7 @@ type Connection struct {
 	Tokens       []Token                  `json:"tokens" nullable:"false" doc:"What is known of its tokens, oldest first."`
 }
 
-func (h *Handler) connection(c store.Connection) Connection {
+func (h *Handler) connection(c admin.Connection) Connection {
 	return Connection{c.ID, c.Organization, c.Kind, c.Name, c.Disabled, c.CreatedAt, h.SCIMURL(c.ID), tokensOf(c.Tokens)}
 }
 
@@ -62,12 +61,12 @@ func (h *Handler) connections(api huma.API) {
 		summary: "List the connections of an organization", description: "Oldest first, all at once.",
 	}, func(ctx context.Context, by admin.Actor, in *InOrganization) (*answer[list[Connection]], error) {
 		connections, err := h.Admin.Connections(ctx, by, in.Organization)
-		return listOf(admin.List[store.Connection]{Items: connections}, h.connection), err
+		return listOf(admin.List[admin.Connection]{Items: connections}, h.connection), err
 	})
 
 	for _, op := range []struct {
 		operation
-		serve func(context.Context, admin.Actor, directory.OrganizationID, directory.ConnectionID) (store.Connection, error)
+		serve func(context.Context, admin.Actor, directory.OrganizationID, directory.ConnectionID) (admin.Connection, error)
 	}{
 		{operation{
 			method: http.MethodGet, path: one, id: "get-connection", summary: "Get a connection",
@@ -98,7 +97,7 @@ func (h *Handler) connections(api huma.API) {
 		description: "Members that the identity provider has put into groups without having created them. Each becomes a member when a user of that id, externalId or userName appears.",
 	}, func(ctx context.Context, by admin.Actor, in *pendingInput) (*answer[list[PendingMember]], error) {
 		waiting, err := h.Admin.Pending(ctx, by, in.Organization, in.Connection, in.page())
-		return listOf(waiting, func(w store.WaitingMember) PendingMember {
+		return listOf(waiting, func(w admin.WaitingMember) PendingMember {
 			return PendingMember{w.Group, w.GroupName, w.Value, w.Since}
 		}), err
 	})

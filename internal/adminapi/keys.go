@@ -8,7 +8,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/rolesync/rolesync/internal/admin"
-	"github.com/rolesync/rolesync/internal/store"
 )
 
 // AdminKey is what is known of an admin key, which is not the key itself.
@@ -20,7 +19,7 @@ type AdminKey struct {
 	ExpiresAt time.Time `json:"expires_at,omitzero" doc:"When it ends; absent: never."`
 }
 
-func adminKeyOf(k store.AdminKey) AdminKey {
+func adminKeyOf(k admin.AdminKey) AdminKey {
 	return AdminKey{k.ID, k.Name, k.LastFour, k.CreatedAt, k.ExpiresAt}
 }
 
@@ -51,7 +50,7 @@ func (h *Handler) adminKeys(api huma.API) {
 		summary: "List the admin keys", description: "Oldest first, all at once, expired ones too.",
 	}, func(ctx context.Context, by admin.Actor, _ *nothing) (*answer[list[AdminKey]], error) {
 		keys, err := h.Admin.AdminKeys(ctx, by)
-		return listOf(admin.List[store.AdminKey]{Items: keys}, adminKeyOf), err
+		return listOf(admin.List[admin.AdminKey]{Items: keys}, adminKeyOf), err
 	})
 
 	type deleteInput struct {

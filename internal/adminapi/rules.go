@@ -11,7 +11,6 @@ import (
 
 	"github.com/rolesync/rolesync/internal/admin"
 	"github.com/rolesync/rolesync/internal/fault"
-	"github.com/rolesync/rolesync/internal/store"
 	"github.com/rolesync/rolesync/mapping"
 )
 
@@ -107,7 +106,7 @@ func (h *Handler) rules(api huma.API) {
 	})
 }
 
-func ruleSetOf(v store.RuleSetVersion) RuleSet {
+func ruleSetOf(v admin.RuleSetVersion) RuleSet {
 	if v.RuleSet.Rules == nil {
 		v.RuleSet.Rules = []mapping.Rule{}
 	}

@@ -8,7 +8,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/rolesync/rolesync/internal/admin"
-	"github.com/rolesync/rolesync/internal/credential"
 )
 
 // Token is what is known of a connection's token, which is not the token itself.
@@ -19,9 +18,9 @@ type Token struct {
 	ExpiresAt time.Time `json:"expires_at,omitzero" doc:"When it ends; absent: never."`
 }
 
-func tokenOf(s credential.Stored) Token { return Token{s.ID, s.LastFour, s.CreatedAt, s.ExpiresAt} }
+func tokenOf(s admin.Token) Token { return Token{s.ID, s.LastFour, s.CreatedAt, s.ExpiresAt} }
 
-func tokensOf(stored []credential.Stored) []Token {
+func tokensOf(stored []admin.Token) []Token {
 	tokens := make([]Token, len(stored))
 	for i, s := range stored {
 		tokens[i] = tokenOf(s)
@@ -64,7 +63,7 @@ func (h *Handler) tokens(api huma.API) {
 		summary: "List the tokens of a connection", description: "Oldest first. Expired ones are listed until they are replaced or deleted.",
 	}, func(ctx context.Context, by admin.Actor, in *InConnection) (*answer[list[Token]], error) {
 		c, err := h.Admin.Connection(ctx, by, in.Organization, in.Connection)
-		return listOf(admin.List[credential.Stored]{Items: c.Tokens}, tokenOf), err
+		return listOf(admin.List[admin.Token]{Items: c.Tokens}, tokenOf), err
 	})
 
 	type deleteInput struct {
