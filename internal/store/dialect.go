@@ -94,17 +94,18 @@ var (
 	// A mark that is lost in a crash only makes the same version be written again.
 	asynchronousCommit = text{postgres: `SELECT set_config('synchronous_commit', 'off', true)`}
 
-	insertStaleMembers = text{
-		postgres: `INSERT INTO stale_users (organization_id, user_id, cause)
-			SELECT organization_id, user_id, $3 FROM memberships WHERE organization_id = $1 AND group_id = $2
-			ON CONFLICT DO NOTHING`,
-		sqlite: `INSERT INTO stale_users (organization_id, user_id, cause)
-			SELECT organization_id, user_id, $3 FROM memberships WHERE organization_id = $1 AND group_id = $2
-			ON CONFLICT DO NOTHING`,
-	}
+	// Who is on the backlog already is put there again, not left alone: a worker that
+	// is about to take the old entry off must pass it over (SKIP LOCKED), or wait, since
+	// it does not see this change yet. In order of id, so that two such changes do not
+	// wait for each other.
+	insertStaleMembers = same(`INSERT INTO stale_users (organization_id, user_id, cause)
+		SELECT organization_id, user_id, $3 FROM memberships WHERE organization_id = $1 AND group_id = $2 ORDER BY user_id
+		ON CONFLICT (organization_id, user_id) DO UPDATE SET cause = excluded.cause`)
 	insertStale = text{
-		postgres: `INSERT INTO stale_users (organization_id, user_id, cause) SELECT $1, v, $3 FROM unnest($2::text[]) AS v ON CONFLICT DO NOTHING`,
-		sqlite:   `INSERT INTO stale_users (organization_id, user_id, cause) SELECT $1, value, $3 FROM json_each($2) WHERE true ON CONFLICT DO NOTHING`,
+		postgres: `INSERT INTO stale_users (organization_id, user_id, cause) SELECT $1, v, $3 FROM (SELECT DISTINCT unnest($2::text[]) AS v ORDER BY 1) AS users
+			ON CONFLICT (organization_id, user_id) DO UPDATE SET cause = excluded.cause`,
+		sqlite: `INSERT INTO stale_users (organization_id, user_id, cause) SELECT $1, value, $3 FROM json_each($2) WHERE true
+			ON CONFLICT (organization_id, user_id) DO UPDATE SET cause = excluded.cause`,
 	}
 	takeStale = text{
 		postgres: `DELETE FROM stale_users WHERE organization_id = $1 AND user_id IN

@@ -98,7 +98,11 @@ func (tx *Tx) LockNames(names []string) { tx.lockNames(names) }
 // nothing is nobody's name and is left out.
 func (tx *Tx) PutPending(group directory.GroupID, values []string, now time.Time) {
 	values = slices.DeleteFunc(slices.Clone(values), func(value string) bool { return directory.Fold(value) == "" })
-	tx.queue(statement{sql: insertPending, args: []any{tx.Organization, group, tx.Connection, micros(now), values, foldedAll(values)}})
+	tx.queue(statement{
+		sql:   insertPending,
+		args:  []any{tx.Organization, group, tx.Connection, micros(now), values, foldedAll(values)},
+		grows: len(values),
+	})
 }
 
 // TakePending ends the wait of all groups for a user of these names and returns the
