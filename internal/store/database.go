@@ -38,8 +38,8 @@ type database interface {
 	read(ctx context.Context, statements []statement) error
 	// begin starts a transaction; on PostgreSQL with the first run, not before.
 	begin(ctx context.Context) (transaction, error)
-	// migrations lends a connection for the migration tool.
-	migrations() (db *sql.DB, dialect string, folder string)
+	// migrations opens the database for the migration tool, which closes it.
+	migrations() (db *sql.DB, dialect, folder string, err error)
 	close() error
 }
 

@@ -148,6 +148,10 @@ func jsonText(v any) string {
 	return string(b)
 }
 
+// patience lets a transaction wait, and be idle, without a limit.
+var patience = text{postgres: `SELECT set_config(name, '0', true)
+	FROM unnest(ARRAY['lock_timeout', 'statement_timeout', 'idle_in_transaction_session_timeout']) AS name`}
+
 // lockMigration is held while the schema is brought up to date.
 var lockMigration = text{postgres: `SELECT pg_advisory_xact_lock(2, 0)`}
 

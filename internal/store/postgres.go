@@ -70,8 +70,10 @@ func (p *postgres) close() error {
 	return nil
 }
 
-func (p *postgres) migrations() (*sql.DB, string, string) {
-	return stdlib.OpenDBFromPool(p.pool), "postgres", "migrations/postgres"
+func (p *postgres) migrations() (*sql.DB, string, string, error) {
+	config := p.pool.Config().ConnConfig.Copy()
+	config.RuntimeParams["statement_timeout"] = "0" // one may have to rewrite a large table
+	return stdlib.OpenDB(*config), "postgres", "migrations/postgres", nil
 }
 
 func (p *postgres) read(ctx context.Context, statements []statement) error {

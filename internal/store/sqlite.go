@@ -22,6 +22,7 @@ import (
 // not. Its connections prepare each statement once.
 type sqliteDB struct {
 	db      *sql.DB
+	dsn     string
 	writer  chan *sqliteConn // holds the one writing connection while it is free
 	readers chan *sqliteConn
 }
@@ -51,7 +52,7 @@ func openSQLite(ctx context.Context, options Options) (*sqliteDB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	s := &sqliteDB{db: db, writer: make(chan *sqliteConn, 1), readers: make(chan *sqliteConn, sqliteReaders)}
+	s := &sqliteDB{db: db, dsn: dsn, writer: make(chan *sqliteConn, 1), readers: make(chan *sqliteConn, sqliteReaders)}
 	for i := range sqliteReaders + 1 {
 		conn, err := db.Conn(ctx)
 		if err != nil {
@@ -77,8 +78,9 @@ func (s *sqliteDB) close() error {
 	return errors.Join(errs...)
 }
 
-func (s *sqliteDB) migrations() (*sql.DB, string, string) {
-	return s.db, "sqlite3", "migrations/sqlite"
+func (s *sqliteDB) migrations() (*sql.DB, string, string, error) {
+	db, err := sql.Open("sqlite", s.dsn)
+	return db, "sqlite3", "migrations/sqlite", err
 }
 
 func (s *sqliteDB) read(ctx context.Context, statements []statement) error {

@@ -60,7 +60,11 @@ func (s *Store) Close() error { return s.db.close() }
 // Migrate brings the schema to what this program expects. Several processes may call
 // it at once. It never steps back.
 func (s *Store) Migrate(ctx context.Context) error {
-	db, dialect, folder := s.db.migrations()
+	db, dialect, folder, err := s.db.migrations()
+	if err != nil {
+		return fmt.Errorf("migrations: %w", err)
+	}
+	defer func() { _ = db.Close() }() // all that it did is committed
 	files, err := fs.Sub(migrations, folder)
 	if err != nil {
 		return fmt.Errorf("migrations: %w", err)
@@ -78,6 +82,13 @@ func (s *Store) Migrate(ctx context.Context) error {
 		return fmt.Errorf("migrations: %w", err)
 	}
 	results, err := provider.Up(ctx)
+	for attempt := 1; err != nil && dialect != "postgres" && attempt < migrateAttempts; attempt++ {
+		// SQLite has no lock for this, so another process may have done the same step at
+		// the same time. Then this one was rolled back, and the next look finds it done.
+		s.log.Warn("migrates again", "attempt", attempt, "error", err)
+		time.Sleep(time.Duration(attempt) * 20 * time.Millisecond)
+		results, err = provider.Up(ctx)
+	}
 	if err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
@@ -87,13 +98,16 @@ func (s *Store) Migrate(ctx context.Context) error {
 	return nil
 }
 
-// lockMigrations makes other processes wait while this one migrates.
+// migrateAttempts bounds how often a migration of SQLite is tried.
+const migrateAttempts = 10
+
+// lockMigrations makes other processes wait while this one migrates, however long.
 func (s *Store) lockMigrations(ctx context.Context) (unlock func(), err error) {
 	tx, err := s.db.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := tx.run(ctx, []statement{{sql: lockMigration}}); err != nil {
+	if err := tx.run(ctx, []statement{{sql: patience}, {sql: lockMigration}}); err != nil {
 		tx.rollback()
 		return nil, fmt.Errorf("lock migrations: %w", err)
 	}
