@@ -89,16 +89,15 @@ func run(ctx context.Context, w *world, workers []*worker) error {
 
 // step makes one random change.
 func (w *worker) step(ctx context.Context, s *harness.Service) error {
-	if len(w.people) < 3 || w.random.IntN(6) == 0 && len(w.people) < 60 {
+	var p *person
+	if len(w.people) > 0 {
+		p = w.people[w.random.IntN(len(w.people))]
+	}
+	if len(w.people) < 3 || p.gone {
 		w.made++
-		p := &person{name: fmt.Sprintf("w%d-%d", w.n, w.made), active: true, in: map[string]bool{}}
+		p = &person{name: fmt.Sprintf("w%d-%d", w.n, w.made), active: true, in: map[string]bool{}}
 		id, err := w.tenant.CreateUser(ctx, s, p.name)
 		return w.note(p, err, func() { p.id = id; w.people = append(w.people, p) })
-	}
-	at := w.random.IntN(len(w.people))
-	p := w.people[at]
-	if p.gone {
-		return nil
 	}
 	group := w.groups[groupNames[w.random.IntN(len(groupNames))]]
 	switch w.random.IntN(10) {
@@ -106,6 +105,9 @@ func (w *worker) step(ctx context.Context, s *harness.Service) error {
 		err := w.tenant.SetActive(ctx, s, p.id, !p.active)
 		return w.note(p, err, func() { p.active = !p.active })
 	case 1:
+		if w.random.IntN(3) > 0 {
+			return nil // seldom, or all would soon be gone
+		}
 		err := w.tenant.Send(ctx, s, "DELETE", "/Users/"+p.id, nil, nil)
 		return w.note(p, err, func() { p.gone = true })
 	case 2, 3, 4:

@@ -173,7 +173,7 @@ func (d *Demo) write() error {
 // and prints each assignment as it lands in Redis.
 func (d *Demo) Play(ctx context.Context, out io.Writer) error {
 	_, err := simulate.Run(ctx, simulate.Options{
-		Provider: simulate.Okta, URL: d.SCIMURL, Token: d.SCIMToken, Users: 20, Groups: 5,
+		Provider: simulate.Okta, URL: d.SCIMURL, Token: d.SCIMToken, Users: 20, Groups: 5, Seed: 1, // as rolesync simulate has by default
 		Reader: claims.NewReader(d.service.Redis, claims.Keys{Prefix: d.service.Config.Redis.Prefix}), Organization: d.Organization,
 		Out: out, Progress: simulate.Landings,
 	})
