@@ -216,6 +216,10 @@ func postgresFault(err error) error {
 	switch {
 	case answered && (p.Code == "40P01" || p.Code == "40001"):
 		return fmt.Errorf("%w: %w", errRetry, err)
+	case answered && p.Code == "22021": // NUL, which JSON can say and text cannot hold
+		return fault.Wrap(fault.Invalid, err, "a value holds a character that cannot be stored")
+	case answered && p.Code == "54000": // an index entry above 2,704 bytes
+		return fault.Wrap(fault.Invalid, err, "a value is too long to be stored")
 	case !answered, // no answer: the connection failed, or the caller gave up
 		p.Code[:2] == "08", // connection exception
 		p.Code[:2] == "53", // insufficient resources, such as connections or disk
