@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/rolesync/rolesync/internal/directory"
@@ -21,13 +23,39 @@ type AuditEntry struct {
 	Detail  json.RawMessage
 }
 
-// Audit writes an entry of the transaction's organization.
-func (tx *Tx) Audit(e AuditEntry) {
-	tx.queue(statement{
-		sql:  same(`INSERT INTO audit (organization_id, id, at, actor, action, target, request, detail) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`),
-		args: []any{tx.Organization, e.ID, micros(e.At), e.Actor, e.Action, e.Target, e.Request, string(e.Detail)},
-	})
+// Audit writes an entry of the transaction's organization, together with the others
+// when the transaction commits.
+func (tx *Tx) Audit(e AuditEntry) { tx.audits = append(tx.audits, e) }
+
+// queueAudits turns the entries into one statement per auditsAtOnce of them, since a
+// statement costs more than a row. The SQL is one of auditsAtOnce texts.
+func (tx *Tx) queueAudits() {
+	for entries := range slices.Chunk(tx.audits, auditsAtOnce) {
+		args := make([]any, 0, 1+7*len(entries))
+		args = append(args, tx.Organization)
+		for _, e := range entries {
+			args = append(args, e.ID, micros(e.At), e.Actor, e.Action, e.Target, e.Request, string(e.Detail))
+		}
+		tx.queue(statement{sql: insertAudits[len(entries)-1], args: args})
+	}
+	tx.audits = nil
 }
+
+const auditsAtOnce = 16
+
+var insertAudits = func() (texts [auditsAtOnce]text) {
+	var sql strings.Builder
+	sql.WriteString("INSERT INTO audit (organization_id, id, at, actor, action, target, request, detail) VALUES")
+	for i := range texts {
+		if i > 0 {
+			sql.WriteByte(',')
+		}
+		n := 7 * i
+		fmt.Fprintf(&sql, " ($1, $%d, $%d, $%d, $%d, $%d, $%d, $%d)", n+2, n+3, n+4, n+5, n+6, n+7, n+8)
+		texts[i] = same(sql.String())
+	}
+	return texts
+}()
 
 // AuditEntries returns an organization's newest entries, newest first; with a
 // target, only those about it.

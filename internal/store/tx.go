@@ -29,7 +29,8 @@ type Tx struct {
 	ctx    context.Context
 	tx     transaction
 	queued []statement
-	failed error // of a flush
+	audits []AuditEntry // written when it commits
+	failed error        // of a flush
 }
 
 // attempts bounds how often a transaction that lost a deadlock is run again.
@@ -83,6 +84,7 @@ func (s *Store) attempt(ctx context.Context, scope Scope, lock Lock, change func
 			return err
 		}
 	}
+	tx.queueAudits()
 	queued := tx.queued
 	tx.queued = nil
 	return underlying.commit(ctx, queued)
