@@ -19,7 +19,8 @@ type Writer struct {
 	sink  *sink
 	log   *slog.Logger
 
-	wake chan struct{} // something is queued
+	wake  chan struct{} // something is queued
+	batch int           // how many the last batch held; of Run alone
 
 	mu        sync.Mutex
 	queue     map[subject]queued // guarded by mu; the newest version of each
@@ -44,7 +45,7 @@ type queued struct {
 const (
 	queueLimit    = 20_000                // above it the sweep over SQL takes over
 	batchLimit    = 1_000                 // assignments in one pipeline
-	batchPause    = 4 * time.Millisecond  // lets a batch grow under load
+	pauseMax      = 10 * time.Millisecond // between batches, see pauseAfter
 	sweepInterval = time.Second           // for what a crash left behind
 	sweepAge      = time.Second           // younger ones are still in somebody's queue
 	checkInterval = time.Second           // of the server's identity
@@ -106,7 +107,7 @@ func (w *Writer) Run(ctx context.Context) {
 			w.last()
 			return
 		case <-w.wake:
-			wait(ctx, batchPause)
+			wait(ctx, pauseAfter(w.batch))
 		case <-sweep.C:
 			if err := w.sweep(ctx, directory.Now().Add(-sweepAge)); err != nil && ctx.Err() == nil {
 				w.fail(err)
@@ -129,6 +130,10 @@ func (w *Writer) last() {
 func (w *Writer) writeAll(ctx context.Context) error {
 	for {
 		deliveries, lost := w.take()
+		w.batch = 0
+		for _, d := range deliveries {
+			w.batch += len(d.assignments)
+		}
 		if lost {
 			if err := w.sweep(ctx, directory.Now()); err != nil {
 				return err
@@ -144,6 +149,12 @@ func (w *Writer) writeAll(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// pauseAfter says how long to let the next batch grow: not at all when changes come
+// singly, and long enough under load that the cost of a batch is shared by many.
+func pauseAfter(batch int) time.Duration {
+	return min(time.Duration(batch)*500*time.Microsecond, pauseMax)
 }
 
 // take empties the queue up to the batch limit, by organization.
