@@ -130,31 +130,45 @@ func (h *Handler) serve(m methods) http.Handler {
 			h.fail(w, r, err)
 			return
 		}
-		buffer := buffers.Get().(*[]byte)
-		defer func() {
-			if cap(*buffer) <= 1<<20 { // a large group's must not stay
-				buffers.Put(buffer)
-			}
-		}()
-		c := &call{Request: r, w: w, handler: h, connection: connection, base: h.base(r, connection.ID), buffer: (*buffer)[:0]}
-		if c.query, err = parseQuery(r.URL.RawQuery); err != nil {
-			h.fail(w, r, err)
-			return
-		}
-		answer, err := do(c)
-		if err != nil {
-			h.fail(w, r, err)
-			return
-		}
-		if answer.body != nil {
-			*buffer = answer.body
-		}
-		reply(w, answer)
+		h.answer(&call{Request: r, w: w, handler: h, connection: connection, base: h.base(r, connection.ID)}, do)
 	})
 }
 
-// buffers holds the memory of answers between requests.
+func (h *Handler) answer(c *call, do func(*call) (answer, error)) {
+	defer func() {
+		// The middleware logs a panic and answers in plain text, unless this has
+		// answered as SCIM clients understand.
+		if p := recover(); p != nil {
+			if p != http.ErrAbortHandler {
+				reply(c.w, answer{status: http.StatusInternalServerError, body: appendError(nil, problem(nil))})
+			}
+			panic(p)
+		}
+	}()
+	buffer := buffers.Get().(*[]byte)
+	c.buffer = (*buffer)[:0]
+	var a answer
+	var err error
+	if c.query, err = parseQuery(c.URL.RawQuery); err == nil {
+		a, err = do(c)
+	}
+	if err != nil {
+		h.fail(c.w, c.Request, err)
+		return
+	}
+	reply(c.w, a)
+	if a.body != nil {
+		*buffer = a.body
+	}
+	if cap(*buffer) <= maxPooled {
+		buffers.Put(buffer)
+	}
+}
+
+// buffers holds the memory of answers between requests, but for that of large groups.
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+const maxPooled = 1 << 20
 
 // contentType is exactly this, without parameters, on every answer with a body.
 const contentType = "application/scim+json"

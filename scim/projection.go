@@ -96,9 +96,7 @@ func (p projection) appendResource(b []byte, document []byte) ([]byte, error) {
 		return b, err
 	}
 	for i := range r.nodes {
-		if n := &r.nodes[i]; n.set {
-			p.prune(nil, p.of.attributes.list[i], n)
-		}
+		p.prune(nil, p.of.attributes.list[i], &r.nodes[i])
 	}
 	document = r.encode()
 	return append(b, document[:len(document)-1]...), nil
@@ -107,6 +105,7 @@ func (p projection) appendResource(b []byte, document []byte) ([]byte, error) {
 // prune unsets what is not shown of the attribute a.
 func (p projection) prune(extension, a *attribute, n *node) {
 	switch {
+	case !n.set:
 	case a.extension:
 		for i := range n.parts {
 			p.prune(a, a.subs.list[i], &n.parts[i])
