@@ -17,8 +17,11 @@ var (
 	lockOrganization = text{postgres: `SELECT pg_advisory_xact_lock_shared(1, 0), pg_advisory_xact_lock($1)`}
 	// A change of the deployment's roles does that to every organization.
 	lockDeployment = text{postgres: `SELECT pg_advisory_xact_lock(1, 0)`}
-	// Names that are not users yet; held while one is kept as pending or created.
-	lockName = text{postgres: `SELECT pg_advisory_xact_lock(n) FROM (SELECT unnest($1::bigint[]) AS n ORDER BY 1) AS names`}
+	// Names that are not users yet; held while one is kept as pending or created. Few of
+	// them share the lock on all names, since it takes one entry each of a table that all
+	// transactions of the server share; many take that one alone.
+	lockNames    = text{postgres: `SELECT pg_advisory_xact_lock(n) FROM pg_advisory_xact_lock_shared($1), (SELECT unnest($2::bigint[]) AS n ORDER BY 1) AS names`}
+	lockAllNames = text{postgres: `SELECT pg_advisory_xact_lock($1)`}
 
 	// In order of id, so that two transactions never wait for each other.
 	lockUsers = text{

@@ -90,10 +90,6 @@ func (tx *Tx) RemovePending(group directory.GroupID) {
 // ExternalID compares as it is, a UserName without case; "" is no name.
 type Names struct{ ExternalID, UserName string }
 
-// LockNames keeps others from creating a user, or a pending member, by these names
-// until the transaction ends.
-func (tx *Tx) LockNames(names []string) { tx.lockNames(names) }
-
 // PutPending keeps members of a locked group that are no users yet. What folds to
 // nothing is nobody's name and is left out.
 func (tx *Tx) PutPending(group directory.GroupID, values []string, now time.Time) {

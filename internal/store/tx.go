@@ -112,9 +112,10 @@ func (tx *Tx) LockAnyUsers(users []directory.UserID) {
 	tx.queue(statement{sql: lockAnyUsers, args: []any{tx.Organization, strs(users)}})
 }
 
-// lockNames keeps others from making a user, or a pending member, of these names. They
-// are folded, since a value may mean an externalId or, without case, a userName.
-func (tx *Tx) lockNames(names []string) {
+// LockNames keeps others from making a user, or a pending member, of these names until
+// the transaction ends. They are folded, since a value may mean an externalId or,
+// without case, a userName.
+func (tx *Tx) LockNames(names []string) {
 	keys := make([]int64, 0, len(names))
 	for _, name := range names {
 		if name = directory.Fold(name); name != "" {
@@ -123,8 +124,17 @@ func (tx *Tx) lockNames(names []string) {
 	}
 	slices.Sort(keys)
 	keys = slices.Compact(keys)
-	tx.queue(statement{sql: lockName, args: []any{keys}})
+	all := lockKey(string(tx.Organization) + "\x00")
+	switch {
+	case len(keys) > mostNameLocks:
+		tx.queue(statement{sql: lockAllNames, args: []any{all}})
+	case len(keys) > 0:
+		tx.queue(statement{sql: lockNames, args: []any{all, keys}})
+	}
 }
+
+// mostNameLocks is how many names one statement locks one by one.
+const mostNameLocks = 100
 
 // lockKey makes an advisory lock of a name. Two names may share one: then they wait
 // for each other, no more.
