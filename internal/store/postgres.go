@@ -105,6 +105,11 @@ func (t *postgresTx) run(ctx context.Context, statements []statement) error {
 
 func (t *postgresTx) commit(ctx context.Context, statements []statement) error {
 	if err := t.send(ctx, statements, true); err != nil {
+		if _, answered := errors.AsType[*pgconn.PgError](err); !answered && fault.Is(err, fault.Unavailable) {
+			// The answer to COMMIT is lost, and with it whether there was one. Every
+			// change may be repeated, so the caller is told to.
+			err = fault.Wrap(fault.Unavailable, err, "the database went away while the change was being stored: all of it is stored, or nothing; try again")
+		}
 		return err
 	}
 	t.conn.Release()
