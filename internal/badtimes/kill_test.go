@@ -31,7 +31,7 @@ func killRepeatedly(t *testing.T, databaseURL string) {
 	for range kills {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		ended := make(chan error, 1)
-		go func() { ended <- run(ctx, w, workers) }()
+		go func() { ended <- run(t.Context(), ctx, w, workers) }()
 		select {
 		case <-time.After(time.Duration(20+moments.IntN(250)) * time.Millisecond):
 		case err := <-ended:

@@ -3,6 +3,7 @@ package badtimes
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -40,12 +41,19 @@ type worker struct {
 	made   int
 
 	people []*person
-	// doubt is the person whose last request got no answer: it may have been carried
-	// out or not, and must be looked up.
-	doubt *person
+	doubt  *doubt
 
 	acknowledged, refusedRequests int
 }
+
+// doubt is a request that was not acknowledged. It may have been carried out, as when
+// the answer to COMMIT is lost, or not: but nothing in between.
+type doubt struct {
+	person   *person
+	happened func()
+}
+
+var errHalfDone = errors.New("a request is half done")
 
 // crowd is some workers on the same groups.
 func crowd(t *testing.T, w *world, seed uint64, workers int) []*worker {
@@ -66,14 +74,15 @@ func crowd(t *testing.T, w *world, seed uint64, workers int) []*worker {
 }
 
 // run has every worker change things, each at a process of its own if there are
-// several, until ctx ends or an answer is not one that the times explain.
-func run(ctx context.Context, w *world, workers []*worker) error {
+// several, until stop ends or an answer is not one that the times explain. Requests
+// are not cut off by stop: the service would go on with them.
+func run(ctx, stop context.Context, w *world, workers []*worker) error {
 	var wg sync.WaitGroup
 	errs := make([]error, len(workers))
 	for i, worker := range workers {
 		service := w.services[i%len(w.services)]
 		wg.Go(func() {
-			for ctx.Err() == nil && errs[i] == nil && worker.doubt == nil {
+			for stop.Err() == nil && errs[i] == nil && worker.doubt == nil {
 				errs[i] = worker.step(ctx, service)
 			}
 		})
@@ -119,47 +128,68 @@ func (w *worker) step(ctx context.Context, s *harness.Service) error {
 	}
 }
 
-// note takes the answer of a change into account. A refusal must mean that nothing
-// happened; no answer at all leaves a doubt.
+// note takes the answer of a change into account.
 func (w *worker) note(p *person, err error, happened func()) error {
 	switch {
 	case err == nil:
 		w.acknowledged++
 		happened()
+		return nil
 	case refused(err):
 		w.refusedRequests++
 	case answered(err):
 		return err
-	default:
-		w.doubt = p
 	}
+	w.doubt = &doubt{p, happened}
 	return nil
 }
 
-// settle asks what became of the request that got no answer, and adopts it.
+// settle asks what became of the request that was not acknowledged: all of it or
+// nothing. It keeps the doubt when there is no answer to that either.
 func (w *worker) settle(ctx context.Context, s *harness.Service) error {
-	p := w.doubt
-	if p == nil {
+	if w.doubt == nil {
 		return nil
 	}
-	w.doubt = nil
+	p := w.doubt.person
 	found, err := w.look(ctx, s, p.name)
 	if err != nil {
 		return err
 	}
-	if p.id == "" {
-		if found != nil { // its creation was carried out
+	if p.id == "" { // it was to be created
+		if found != nil {
+			w.doubt.happened()
 			p.id = found.ID
-			w.people = append(w.people, p)
 		}
+		w.doubt = nil
 		return nil
+	}
+	if w.differs(found, p) != nil {
+		w.doubt.happened()
+		if err := w.differs(found, p); err != nil {
+			return fmt.Errorf("%s: %w: %w", p.name, errHalfDone, err)
+		}
+	}
+	w.doubt = nil
+	return nil
+}
+
+// differs compares SCIM's view of a person with the worker's.
+func (w *worker) differs(found *user, p *person) error {
+	if p.gone != (found == nil) {
+		return fmt.Errorf("gone is %v, but SCIM has %+v", p.gone, found)
 	}
 	if found == nil {
-		p.gone = true
 		return nil
 	}
-	p.active = found.Active
-	p.in = found.groups()
+	if found.Active != p.active {
+		return fmt.Errorf("active is %v, want %v", found.Active, p.active)
+	}
+	in := found.groups()
+	for name, id := range w.groups {
+		if in[id] != p.in[id] {
+			return fmt.Errorf("membership of %s is %v, want %v", name, in[id], p.in[id])
+		}
+	}
 	return nil
 }
 
@@ -204,28 +234,20 @@ func check(t *testing.T, w *world, workers []*worker) {
 
 func (w *worker) checkPerson(ctx context.Context, world *world, p *person) error {
 	found, err := w.look(ctx, world.services[0], p.name)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case p.gone != (found == nil):
-		return fmt.Errorf("gone is %v, but SCIM has %+v", p.gone, found)
-	case found != nil && found.Active != p.active:
-		return fmt.Errorf("active is %v, want %v", found.Active, p.active)
+	}
+	if err := w.differs(found, p); err != nil {
+		return err
 	}
 	want := []string{}
-	if !p.gone {
-		in := found.groups()
-		for name, id := range w.groups {
-			if in[id] != p.in[id] {
-				return fmt.Errorf("membership of %s is %v, want %v", name, in[id], p.in[id])
-			}
-			if p.active && in[id] && !slices.Contains(want, roleOf[name]) {
-				want = append(want, roleOf[name])
-			}
+	for name, id := range w.groups {
+		if p.active && !p.gone && p.in[id] && !slices.Contains(want, roleOf[name]) {
+			want = append(want, roleOf[name])
 		}
-		if p.active && len(want) == 0 {
-			want = append(want, "member")
-		}
+	}
+	if p.active && !p.gone && len(want) == 0 {
+		want = append(want, "member")
 	}
 	slices.SortFunc(want, func(a, b string) int { return slices.Index(roleOrder, a) - slices.Index(roleOrder, b) })
 	text, err := world.redis.Do("HGET", claims.Keys{}.Assignments(world.Organization), p.id)
