@@ -31,7 +31,7 @@ type Subject struct {
 }
 
 const selectFacts = `SELECT u.id, u.connection_id, u.external_id, u.user_name, u.display_name, u.email, u.active,
-		COALESCE(a.version, 0), COALESCE(a.epoch, 0), COALESCE(a.projection, ''), COALESCE(a.aliases, '[]'), COALESCE(a.published_version, 0)
+		COALESCE(a.version, 0), COALESCE(a.epoch, 0), COALESCE(a.deleted, false), COALESCE(a.projection, ''), COALESCE(a.aliases, '[]'), COALESCE(a.published_version, 0)
 	FROM users AS u LEFT JOIN assignments AS a ON a.organization_id = u.organization_id AND a.user_id = u.id`
 
 const selectGroupsOf = `SELECT m.user_id, g.id, g.connection_id, g.display_name
@@ -86,7 +86,7 @@ func scanSubject(r row, organization directory.OrganizationID) (Subject, error) 
 	a := Assignment{Organization: organization}
 	var aliases string
 	if err := r.Scan(&u.ID, &u.Connection, &u.ExternalID, &u.UserName, &u.DisplayName, &u.Email, &u.Active,
-		&a.Version, &a.Epoch, &a.Projection, &aliases, &a.Published); err != nil {
+		&a.Version, &a.Epoch, &a.Deleted, &a.Projection, &aliases, &a.Published); err != nil {
 		return Subject{}, err
 	}
 	a.User = u.ID

@@ -1,0 +1,123 @@
+package store_test
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/rolesync/rolesync/internal/store"
+	"github.com/rolesync/rolesync/internal/testserver"
+)
+
+func TestMigrateAgainChangesNothing(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, d *database) {
+		n := d.tenant(t)
+		u := n.user(t, "anna@example.com")
+		before := schema(t, d)
+		for range 2 {
+			if err := d.Migrate(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := opened(t, d.url).Migrate(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		equal(t, "schema", schema(t, d), before)
+		if _, err := d.User(t.Context(), n.Scope, u.ID); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// migrateOnly makes this test binary a process that migrates and ends.
+const migrateOnly = "ROLESYNC_TEST_MIGRATE"
+
+func TestMigrateFromSeveralProcesses(t *testing.T) {
+	if url := os.Getenv(migrateOnly); url != "" {
+		s, err := store.Open(context.Background(), store.Options{URL: url})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = s.Close() }() // the schema is committed
+		if err := s.Migrate(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	for name, url := range map[string]string{
+		"sqlite":   "sqlite:" + filepath.Join(t.TempDir(), "rolesync.db"),
+		"postgres": testserver.Database(t),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			together(4, func(int) {
+				cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestMigrateFromSeveralProcesses$")
+				cmd.Env = append(os.Environ(), migrateOnly+"="+url)
+				if output, err := cmd.CombinedOutput(); err != nil {
+					t.Errorf("%v\n%s", err, output)
+				}
+			})
+			opened(t, url).tenant(t)
+		})
+	}
+}
+
+// Several stores of one process, all at once, many times: the gap between two
+// processes is rarely hit.
+func TestMigrateAtOnce(t *testing.T) {
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		for range 3 {
+			migrateAtOnce(t, "sqlite:"+filepath.Join(t.TempDir(), "rolesync.db"))
+		}
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		migrateAtOnce(t, testserver.Database(t))
+	})
+}
+
+func migrateAtOnce(t *testing.T, url string) {
+	t.Helper()
+	var stores [4]*store.Store
+	for i := range stores {
+		stores[i] = opened(t, url).Store
+	}
+	var ready sync.WaitGroup
+	ready.Add(len(stores))
+	together(len(stores), func(i int) {
+		ready.Done()
+		ready.Wait()
+		if err := stores[i].Migrate(t.Context()); err != nil {
+			t.Errorf("Migrate: %v", err)
+		}
+	})
+}
+
+func TestOpenRefusesAnUnknownDatabase(t *testing.T) {
+	for _, url := range []string{"", "mysql://localhost/x", "rolesync.db"} {
+		if _, err := store.Open(t.Context(), store.Options{URL: url}); err == nil {
+			t.Errorf("Open(%q) gave no error", url)
+		}
+	}
+	if _, err := store.Open(t.Context(), store.Options{URL: "postgres://u:hunter2@[::1/x"}); err == nil || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("Open of a malformed URL = %v, want an error without the password", err)
+	}
+}
+
+// A path is a path, not part of a URL.
+func TestSQLitePathsWithSpecialCharacters(t *testing.T) {
+	for _, name := range []string{"with space.db", "50%.db", "100%25.db", "a?b=c.db", "a#b.db", "ä.db", "a&_pragma=foreign_keys(0).db"} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "new folder", name)
+			migrated(t, "sqlite:"+path).tenant(t)
+			if _, err := os.Stat(path); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
