@@ -131,39 +131,16 @@ func (h *Handler) patchGroup(c *call) (answer, error) {
 		return answer{}, err
 	}
 	view := c.view(groupType)
-	conditional := c.Header.Get("If-Match") != ""
 	var g groupLater
 	var members *rolesync.Later[[]directory.UserID]
-	err = c.change(asked.ignored, func(tx *rolesync.Tx) error {
-		g = groupLater{}
-		switch {
-		case !asked.members.empty() && len(asked.list) == 0 && !conditional:
-			g.later = tx.TouchGroup(id) // the common case: nothing to read first
-		default:
-			before, err := tx.Group(id)
-			if err != nil {
-				return err
-			}
-			if err := c.matches(before.Revision); err != nil {
-				return err
-			}
-			if g.now, err = patchGroup(asked, before); err != nil {
-				return err
-			}
-			var changed bool
-			g.now.ModifiedAt, g.now.Revision, changed = revised(before.Resource, g.now.Resource, before.Revision, before.ModifiedAt, tx.Now())
-			switch {
-			case changed:
-				tx.PutGroup(g.now)
-			case !asked.members.empty():
-				g.later = tx.TouchGroup(id)
-			}
+	err = c.change(asked.ignored, func(tx *rolesync.Tx) (err error) {
+		if g, err = c.patchAttributes(tx, id, asked); err != nil {
+			return err
 		}
 		if err := changeMembers(tx, id, &asked.members); err != nil {
 			return err
 		}
-		members = nil
-		switch {
+		switch members = nil; {
 		case view.show.asksFor("members"):
 			members = tx.Members(id, 0)
 		case view.show.shows("members"):
@@ -179,6 +156,35 @@ func (h *Handler) patchGroup(c *call) (answer, error) {
 		return answer{status: http.StatusNoContent, version: version(group.Revision)}, nil
 	}
 	return c.group(view, &group, members)
+}
+
+// patchAttributes locks the group and changes its attributes. Its revision is raised
+// if one of them changes, or if members are to be changed; in the common case, that
+// of members alone, nothing need be read first.
+func (c *call) patchAttributes(tx *rolesync.Tx, id directory.GroupID, asked *changes) (groupLater, error) {
+	if !asked.members.empty() && len(asked.list) == 0 && c.Header.Get("If-Match") == "" {
+		return groupLater{later: tx.TouchGroup(id)}, nil
+	}
+	before, err := tx.Group(id)
+	if err != nil {
+		return groupLater{}, err
+	}
+	if err := c.matches(before.Revision); err != nil {
+		return groupLater{}, err
+	}
+	g, err := patchGroup(asked, before)
+	if err != nil {
+		return groupLater{}, err
+	}
+	var changed bool
+	g.ModifiedAt, g.Revision, changed = revised(before.Resource, g.Resource, before.Revision, before.ModifiedAt, tx.Now())
+	switch {
+	case changed:
+		tx.PutGroup(g)
+	case !asked.members.empty():
+		return groupLater{later: tx.TouchGroup(id)}, nil
+	}
+	return groupLater{now: g}, nil
 }
 
 // groupLater is a group that is known now, or will be after the transaction.

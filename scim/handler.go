@@ -50,22 +50,22 @@ type Handler struct {
 func (h *Handler) Mount(r *mux.Router) {
 	r = r.SkipClean(true).UseEncodedPath().PathPrefix("/scim/v2/{connection}").Subrouter()
 	route := func(path string, methods methods) { r.Path(path).Handler(h.serve(methods)) }
-	unsupported := methods{"GET": h.unsupported, "POST": h.unsupported}
+	unsupported := methods{"GET": h.unsupported, "POST": h.unsupported, "PUT": h.unsupported, "PATCH": h.unsupported, "DELETE": h.unsupported}
 
-	route("/Users/.search", unsupported)
-	route("/Groups/.search", unsupported)
+	// mux tries one regular expression after the other, so what is asked for most
+	// comes first. An id does not begin with a dot: that leaves .search for below.
+	route("/Groups/{id:[^/.][^/]*}", methods{"GET": h.getGroup, "PUT": h.putGroup, "PATCH": h.patchGroup, "DELETE": h.deleteGroup})
+	route("/Users/{id:[^/.][^/]*}", methods{"GET": h.getUser, "PUT": h.putUser, "PATCH": h.patchUser, "DELETE": h.deleteUser})
 	route("/Users", methods{"GET": h.listUsers, "POST": h.createUser})
-	route("/Users/{id}", methods{"GET": h.getUser, "PUT": h.putUser, "PATCH": h.patchUser, "DELETE": h.deleteUser})
 	route("/Groups", methods{"GET": h.listGroups, "POST": h.createGroup})
-	route("/Groups/{id}", methods{"GET": h.getGroup, "PUT": h.putGroup, "PATCH": h.patchGroup, "DELETE": h.deleteGroup})
 	route("/ServiceProviderConfig", methods{"GET": h.getProvider})
 	route("/ResourceTypes", methods{"GET": h.listResourceTypes})
 	route("/ResourceTypes/{id}", methods{"GET": h.getResourceType})
 	route("/Schemas", methods{"GET": h.listSchemas})
 	route("/Schemas/{id}", methods{"GET": h.getSchema})
-	route("/.search", unsupported)
-	route("/Bulk", unsupported)
-	route("/Me", methods{"GET": h.unsupported, "POST": h.unsupported, "PUT": h.unsupported, "PATCH": h.unsupported, "DELETE": h.unsupported})
+	for _, path := range []string{"/Me", "/Bulk", "/.search", "/Users/.search", "/Groups/.search"} {
+		route(path, unsupported)
+	}
 	r.PathPrefix("").Handler(h.serve(nil))
 }
 
@@ -154,9 +154,9 @@ func (h *Handler) answer(c *call, do func(*call) (answer, error)) {
 	}
 	if err != nil {
 		h.fail(c.w, c.Request, err)
-		return
+	} else {
+		reply(c.w, a)
 	}
-	reply(c.w, a)
 	if a.body != nil {
 		*buffer = a.body
 	}

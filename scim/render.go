@@ -28,21 +28,31 @@ func (v view) appendUser(b []byte, u *directory.User, groups []directory.Members
 	}
 	b = append(b, `,"id":"`...)
 	b = append(append(b, u.ID...), '"')
-	if len(groups) > 0 && v.show.shows("groups") {
-		b = append(b, `,"groups":[`...)
-		for i := range groups {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			b = append(append(b, `{"value":"`...), groups[i].Group...)
-			b = v.appendReference(b, "/Groups/", string(groups[i].Group))
-			b = appendString(append(b, `,"display":`...), groups[i].DisplayName)
-			b = append(b, `,"type":"direct"}`...)
-		}
-		b = append(b, ']')
+	if v.show.shows("groups") {
+		b = v.appendGroups(b, u, groups)
 	}
 	b = v.appendMeta(b, userType, string(u.ID), u.CreatedAt, u.ModifiedAt, u.Revision)
 	return append(b, '}'), nil
+}
+
+// appendGroups appends the groups of a user that its own connection has stated.
+func (v view) appendGroups(b []byte, u *directory.User, groups []directory.Membership) []byte {
+	separator := `,"groups":[`
+	for i := range groups {
+		if groups[i].Connection != u.Connection {
+			continue
+		}
+		b = append(append(b, separator...), `{"value":"`...)
+		b = append(b, groups[i].Group...)
+		b = v.appendReference(b, "/Groups/", string(groups[i].Group))
+		b = appendString(append(b, `,"display":`...), groups[i].DisplayName)
+		b = append(b, `,"type":"direct"}`...)
+		separator = ","
+	}
+	if separator == "," {
+		b = append(b, ']')
+	}
+	return b
 }
 
 // appendGroup appends a group; members are shown if the projection shows them.

@@ -1,0 +1,87 @@
+// Package scim speaks SCIM 2.0 (RFC 7643, RFC 7644) with identity providers: Users
+// and Groups under /scim/v2/{connection}, in the dialects of Okta and Entra ID.
+//
+// It owns the protocol: routes, bearer tokens, the guard against bad input, the
+// normal form of resources, PATCH, filters, rendering, errors. It must not know
+// Redis, SQL, or how rules are evaluated: facts are changed through rolesync.Engine
+// and read from internal/store. It is the only importer of elimity-com/scim, of which
+// it takes the schema model and the error constants; filter-parser gives the trees of
+// filters and paths.
+//
+// # The way of a request
+//
+//	body ─▶ parseJSON ─▶ fromResource (POST, PUT) ─┐
+//	         (guard)     fromPatch    (PATCH) ─────┴▶ changes ──▶ Engine.Change
+//	                                                  attributes    decode, apply, encode
+//	                                                  members       add, remove, replace
+//
+// A body is reduced to changes before the transaction and only read in it. The
+// normaliser, driven by the schema, serves all three methods: it finds attributes in
+// any letter case, under a URN or in a dotted key, coerces values, and leaves out, but
+// counts, what the schema does not know.
+//
+// # What always holds
+//
+//   - A stored resource is in canonical form: order of the schema, nothing unset, at
+//     most one primary element, no id, meta, groups, members or password. Equal
+//     resources are equal bytes, so a PUT or PATCH of what is so already changes no
+//     revision and no time.
+//   - A PATCH of members costs what it changes: neither the list of members nor the
+//     group is read, and all its operations become one.
+//   - Every request is bound to the organization of the connection in its path. Any
+//     other id is a 404, whatever its form.
+//   - An answer is a SCIM document of type application/scim+json, errors included. No
+//     internal text leaves; it is logged, once.
+//   - No filter is dropped: what is not served is a 400, never an unfiltered list.
+//
+// # Limits
+//
+// Body 10 MiB (413), JSON depth 64, no attribute twice in an object, no text behind
+// the value, no U+0000; 5,000 operations a PATCH (413; a list of members is one);
+// filter and path 8 KiB, nesting 20; 1,000 resources a page, 100 by default;
+// externalId, userName, displayName and the e-mail address 512 bytes each.
+//
+// # Decisions
+//
+// Where standards and providers contradict each other, or say nothing:
+//
+//	answer to PATCH                200 with the resource; 204 for a group above 100 members,
+//	                               unless members are excluded or asked for by attributes
+//	value path that selects none   add and replace create the element when the filter is
+//	                               type eq a canonical type, or primary eq true (Entra);
+//	                               else 400 noTarget
+//	remove of what is not there    success
+//	remove members with a value    only the listed leave; [] removes nobody; without a value, all
+//	read-only attribute            passed over in a resource and in a value without path
+//	                               (Okta repeats id); 400 mutability when a path names it
+//	unknown attribute              ignored and counted, also when a path names it
+//	schemas                        ignored: it follows from what is there
+//	partial complex value          merged, but for references: another manager does not
+//	                               inherit $ref
+//	replace of a selected element  the new one, and what selected it
+//	second primary                 the one just set stays, the others become false
+//	same type and value again      merged into the one that is there
+//	null, "", [], {}               unset; an element that has only type, primary or display
+//	                               is not kept (Entra empties emails[type eq "work"].value)
+//	remove of a required attribute 400 mutability; missing or blank 400 invalidValue
+//	active                         true for a new user that does not say; PUT without it
+//	                               leaves it as it was; removed, the user is not active:
+//	                               what is in doubt gives nobody access
+//	PUT of a group without members no members (RFC 7643 §2.5: absent, null and [] are one)
+//	password                       accepted, dropped, never stored or shown
+//	members shown                  users only; a member that is no user yet is kept, and
+//	                               shown once the user is there
+//	groups of a user               those of its connection, shown as direct; they are not
+//	                               part of its version. A creation does not show them
+//	e-mail address of a user       the primary one, else that of type work, else the first
+//	wrong token                    401, the same for a connection that does not exist
+//	disabled connection            403 with a valid token, for reading too: it is frozen
+//	unknown endpoint, no token     401; with a token 404
+//	parameter names                without regard to case; filter, count … twice is a 400
+//	sortBy, sortOrder              ignored and not announced (RFC 7644 §3.4.2.3)
+//	/Me, /Bulk, /.search           501
+//
+// If-Match is honoured (412). ServiceProviderConfig does not announce ETags, because
+// If-None-Match is not: the groups shown with a user, and the members who came or went
+// with their users, change without a change of the version.
+package scim

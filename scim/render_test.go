@@ -1,0 +1,35 @@
+package scim
+
+import (
+	"testing"
+	"time"
+
+	"github.com/rolesync/rolesync/internal/directory"
+)
+
+func TestAppendUser(t *testing.T) {
+	at := time.Date(2026, 5, 13, 4, 42, 34, 120_000_000, time.UTC)
+	u := directory.User{ID: "usr_1", Connection: "conn_1", Resource: []byte(`{"schemas":["s"],"userName":"a"}`), CreatedAt: at, ModifiedAt: at.Add(time.Microsecond), Revision: 7}
+	const head = `{"schemas":["s"],"userName":"a","id":"usr_1"`
+	const tail = `,"meta":{"resourceType":"User","created":"2026-05-13T04:42:34.12Z","lastModified":"2026-05-13T04:42:34.120001Z",` +
+		`"location":"https://x/Users/usr_1","version":"W/\"7\""}}`
+	own := directory.Membership{Group: "grp_1", Connection: "conn_1", DisplayName: `Tour "Guides"`}
+	second := directory.Membership{Group: "grp_2", Connection: "conn_1", DisplayName: "B"}
+	foreign := directory.Membership{Group: "grp_3", Connection: "conn_2", DisplayName: "of a SAML login"}
+	const first = `{"value":"grp_1","$ref":"https://x/Groups/grp_1","display":"Tour \"Guides\"","type":"direct"}`
+	for _, tt := range []struct {
+		name   string
+		groups []directory.Membership
+		want   string
+	}{
+		{"no groups", nil, ``},
+		{"groups of another connection", []directory.Membership{foreign}, ``},
+		{"one among others", []directory.Membership{foreign, own, foreign}, `,"groups":[` + first + `]`},
+		{"two", []directory.Membership{own, second}, `,"groups":[` + first + `,{"value":"grp_2","$ref":"https://x/Groups/grp_2","display":"B","type":"direct"}]`},
+	} {
+		got, err := view{"https://x", projection{of: userType}}.appendUser(nil, &u, tt.groups)
+		if err != nil || string(got) != head+tt.want+tail {
+			t.Errorf("%s:\n%s\n%s", tt.name, got, head+tt.want+tail)
+		}
+	}
+}
