@@ -3,6 +3,7 @@ package scim_test
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -197,7 +198,7 @@ func TestTenClientsAddAThousandMembers(t *testing.T) {
 		for part := range 4 {
 			creators.Go(func() {
 				for i := part; i < len(ids); i += 4 {
-					ids[i] = tn.do("POST", "/Users", `{"userName":"u`+itoa(i)+`"}`).string("id")
+					ids[i] = tn.do("POST", "/Users", `{"userName":"u`+strconv.Itoa(i)+`"}`).string("id")
 				}
 			})
 		}

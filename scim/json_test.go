@@ -2,6 +2,7 @@ package scim
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -39,7 +40,7 @@ func TestParseJSONRefuses(t *testing.T) {
 		{"text after the value", `{} {}`, "text after the JSON value"},
 		{"a key twice", `{"userName":"a","userName":"b"}`, `"userName" appears twice`},
 		{"a key twice in another case", `{"userName":"a","USERNAME":"b"}`, "appears twice"},
-		{"a key twice among many", `{` + strings.Repeat(`"k":{},`, 0) + manyKeys(40) + `"K7":1}`, "appears twice"},
+		{"a key twice among many", `{` + manyKeys(40) + `"K7":1}`, "appears twice"},
 		{"depth 65", strings.Repeat("[", 65) + strings.Repeat("]", 65), "deeper than 64"},
 		{"a million brackets", strings.Repeat("[", 1_000_000), "deeper than 64"},
 		{"U+0000", `"a\u0000b"`, "U+0000"},
@@ -76,12 +77,13 @@ func TestParseJSONRefuses(t *testing.T) {
 	}
 }
 
+// manyKeys returns the members k0 to kn of an object.
 func manyKeys(n int) string {
 	var b strings.Builder
 	for i := range n {
-		b.WriteString(`"k` + string(rune('0'+i/10)) + string(rune('0'+i%10)) + `":1,"k` + string(rune('0'+i%10)) + strings.Repeat("x", i) + `":1,`)
+		fmt.Fprintf(&b, `"k%d":1,`, i)
 	}
-	return b.String() + `"k7":1,`
+	return b.String()
 }
 
 // FuzzParseJSON holds the parser against encoding/json: whatever we accept it

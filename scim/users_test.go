@@ -2,6 +2,7 @@ package scim_test
 
 import (
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -33,7 +34,7 @@ func TestLifeOfAUser(t *testing.T) {
 	if diff := cmp.Diff(want, got.body); diff != "" {
 		t.Errorf("GET of the location (-want +got):\n%s", diff)
 	}
-	if got.header.Get("ETag") != `W/"1"` || got.header.Get("Content-Length") != itoa(len(got.text)) {
+	if got.header.Get("ETag") != `W/"1"` || got.header.Get("Content-Length") != strconv.Itoa(len(got.text)) {
 		t.Errorf("headers %v", got.header)
 	}
 
@@ -204,7 +205,7 @@ func TestEightCreationsOfOneUserName(t *testing.T) {
 			var wait sync.WaitGroup
 			for i := range statuses {
 				wait.Go(func() {
-					r := tn.do("POST", "/Users", `{"userName":"Twin`+itoa(round)+strings.Repeat("!", i%2)+`"}`)
+					r := tn.do("POST", "/Users", `{"userName":"Twin`+strconv.Itoa(round)+strings.Repeat("!", i%2)+`"}`)
 					if r.status == 409 && r.string("scimType") != "uniqueness" {
 						t.Errorf("409 without uniqueness: %s", r.text)
 					}
