@@ -106,8 +106,10 @@ func (c *conditions) like(column, value string) {
 func (c *conditions) page(table, selection string, offset, limit int, total *int, each func(row) error) []statement {
 	where := c.sql.String()
 	n := len(c.args)
+	// The rows before the offset are passed over in the index alone.
 	items := statement{
-		sql:  same(fmt.Sprintf("%s%s ORDER BY id LIMIT $%d OFFSET $%d", selection, where, n+1, n+2)),
+		sql: same(fmt.Sprintf("%s WHERE organization_id = $1 AND id IN (SELECT id FROM %s%s ORDER BY id LIMIT $%d OFFSET $%d) ORDER BY id",
+			selection, table, where, n+1, n+2)),
 		args: append(append([]any{}, c.args...), limit, offset),
 		each: each,
 	}
