@@ -143,8 +143,7 @@ func (t *Tx) keepPending(group directory.GroupID, unknown []string) (found bool,
 	if len(join) == 0 {
 		return false, nil
 	}
-	known := t.tx.LockUsers(join)
-	t.tx.AddMembers(group, join)
+	known := t.tx.AddMembers(group, join)
 	if err := t.tx.Flush(); err != nil {
 		return false, err
 	}

@@ -173,13 +173,13 @@ func (t *Tx) changeMembers(group directory.GroupID, values []string, add bool) {
 	if len(values) == 0 {
 		return
 	}
-	known := t.tx.LockUsers(values)
+	var known *Later[[]directory.UserID]
 	action := "group.members_removed"
 	if add {
-		t.tx.AddMembers(group, values)
+		known = t.tx.AddMembers(group, values)
 		action = "group.members_added"
 	} else {
-		t.tx.RemoveMembers(group, values)
+		known = t.tx.RemoveMembers(group, values)
 	}
 	t.members = append(t.members, memberChange{group, values, known, add})
 	t.audit(action, string(group), memberDetail(values))

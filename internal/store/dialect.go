@@ -9,6 +9,11 @@ import "encoding/json"
 
 const selectNames = `SELECT id, external_id, user_name_folded FROM users WHERE organization_id = $1 AND connection_id = $2`
 
+const lockUsersOf = `SELECT id FROM users WHERE organization_id = $1 AND connection_id = $2 AND id = ANY($4) ORDER BY id FOR NO KEY UPDATE`
+
+// It names $3 so that it takes the arguments of the change beside it.
+const usersOf = `SELECT id FROM users WHERE organization_id = $1 AND connection_id = $2 AND $3 <> '' AND id IN (SELECT value FROM json_each($4)) ORDER BY id`
+
 var (
 	// Transaction-scoped, kept in memory, and shared without writing to any row:
 	// fact changes of one organization run side by side.
@@ -24,10 +29,6 @@ var (
 	lockAllNames = text{postgres: `SELECT pg_advisory_xact_lock($1)`}
 
 	// In order of id, so that two transactions never wait for each other.
-	lockUsers = text{
-		postgres: `SELECT id FROM users WHERE organization_id = $1 AND connection_id = $2 AND id = ANY($3) ORDER BY id FOR NO KEY UPDATE`,
-		sqlite:   `SELECT id FROM users WHERE organization_id = $1 AND connection_id = $2 AND id IN (SELECT value FROM json_each($3)) ORDER BY id`,
-	}
 	lockAnyUsers = text{
 		postgres: `SELECT id FROM users WHERE organization_id = $1 AND id = ANY($2) ORDER BY id FOR NO KEY UPDATE`,
 	}
@@ -43,17 +44,27 @@ var (
 		postgres: `SELECT id FROM groups WHERE organization_id = $1 AND id = ANY($2) ORDER BY id FOR NO KEY UPDATE`,
 	}
 
+	// Users are locked and their memberships changed in one statement, where the
+	// database can; SQLite needs two.
+	lockAndInsertMembers = text{
+		postgres: `WITH locked AS (` + lockUsersOf + `), joined AS (INSERT INTO memberships (organization_id, group_id, user_id)
+				SELECT $1, $3, id FROM locked ON CONFLICT DO NOTHING)
+			SELECT id FROM locked`,
+		sqlite: usersOf,
+	}
 	insertMembers = text{
-		postgres: `INSERT INTO memberships (organization_id, group_id, user_id)
-			SELECT organization_id, $3, id FROM users WHERE organization_id = $1 AND connection_id = $2 AND id = ANY($4)
-			ON CONFLICT DO NOTHING`,
 		sqlite: `INSERT INTO memberships (organization_id, group_id, user_id)
 			SELECT organization_id, $3, id FROM users WHERE organization_id = $1 AND connection_id = $2 AND id IN (SELECT value FROM json_each($4))
 			ON CONFLICT DO NOTHING`,
 	}
+	lockAndDeleteMembers = text{
+		postgres: `WITH locked AS (` + lockUsersOf + `), gone AS (DELETE FROM memberships
+				WHERE organization_id = $1 AND group_id = $3 AND user_id IN (SELECT id FROM locked))
+			SELECT id FROM locked`,
+		sqlite: usersOf,
+	}
 	deleteMembers = text{
-		postgres: `DELETE FROM memberships WHERE organization_id = $1 AND group_id = $2 AND user_id = ANY($3)`,
-		sqlite:   `DELETE FROM memberships WHERE organization_id = $1 AND group_id = $2 AND user_id IN (SELECT value FROM json_each($3))`,
+		sqlite: `DELETE FROM memberships WHERE organization_id = $1 AND group_id = $3 AND user_id IN (SELECT value FROM json_each($4))`,
 	}
 	insertPending = text{
 		postgres: `INSERT INTO pending_members (organization_id, group_id, value, value_folded, connection_id, created_at)

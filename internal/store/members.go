@@ -51,13 +51,29 @@ func membersOf(organization directory.OrganizationID, group directory.GroupID, l
 	}
 }
 
-// LockUsers locks those of the values that are users of the connection, and returns
-// them with the next flush, in order of id.
-func (tx *Tx) LockUsers(values []string) *Later[[]directory.UserID] {
+// AddMembers makes those of the values that are users of the connection members of
+// a locked group; the others, and those that are members already, change nothing. It
+// locks the users, and returns them with the next flush, in order of id.
+func (tx *Tx) AddMembers(group directory.GroupID, values []string) *Later[[]directory.UserID] {
+	return tx.changeMembers(insertMembers, lockAndInsertMembers, group, values, len(values))
+}
+
+// RemoveMembers ends memberships of a locked group; absent ones change nothing. It
+// locks those of the values that are users, and returns them with the next flush.
+func (tx *Tx) RemoveMembers(group directory.GroupID, values []string) *Later[[]directory.UserID] {
+	return tx.changeMembers(deleteMembers, lockAndDeleteMembers, group, values, 0)
+}
+
+// changeMembers sends the change, where it needs a statement of its own, and then what
+// locks and returns the users.
+func (tx *Tx) changeMembers(change, lock text, group directory.GroupID, values []string, grows int) *Later[[]directory.UserID] {
 	later := &Later[[]directory.UserID]{}
+	args := []any{tx.Organization, tx.Connection, group, values}
+	tx.queue(statement{sql: change, args: args})
 	tx.queue(statement{
-		sql:  lockUsers,
-		args: []any{tx.Organization, tx.Connection, values},
+		sql:   lock,
+		args:  args,
+		grows: grows,
 		each: func(r row) error {
 			var id directory.UserID
 			if err := r.Scan(&id); err != nil {
@@ -68,17 +84,6 @@ func (tx *Tx) LockUsers(values []string) *Later[[]directory.UserID] {
 		},
 	})
 	return later
-}
-
-// AddMembers makes those of the values that are users of the connection members of
-// a locked group; the others, and those that are members already, change nothing.
-func (tx *Tx) AddMembers(group directory.GroupID, values []string) {
-	tx.queue(statement{sql: insertMembers, args: []any{tx.Organization, tx.Connection, group, values}, grows: len(values)})
-}
-
-// RemoveMembers ends memberships of a locked group; absent ones change nothing.
-func (tx *Tx) RemoveMembers(group directory.GroupID, values []string) {
-	tx.queue(statement{sql: deleteMembers, args: []any{tx.Organization, group, values}})
 }
 
 // ForgetPending ends the wait of a locked group for members that are no users yet.

@@ -52,9 +52,9 @@ func testMembers(t *testing.T, d *database) {
 	})
 	var locked *store.Later[[]directory.UserID]
 	n.change(t, func(tx *store.Tx) {
-		locked = tx.LockUsers([]string{values[2], "nobody", values[0], string(foreign.ID), values[3]})
+		locked = tx.AddMembers(g.ID, []string{values[2], "nobody", values[0], string(foreign.ID), values[3]})
 	})
-	equal(t, "LockUsers", locked.Get(), []directory.UserID{users[0], users[2]})
+	equal(t, "users that AddMembers locked", locked.Get(), []directory.UserID{users[0], users[2]})
 }
 
 func testPendingMembers(t *testing.T, d *database) {

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -119,6 +120,7 @@ func (t *postgresTx) commit(ctx context.Context, statements []statement) error {
 }
 
 func (t *postgresTx) send(ctx context.Context, statements []statement, commit bool) error {
+	statements = slices.DeleteFunc(statements, func(s statement) bool { return s.sql.postgres == "" })
 	batch := &pgx.Batch{}
 	before := 0
 	if !t.open {

@@ -118,7 +118,6 @@ func testRaces(t *testing.T, d *database) {
 			for _, id := range users[worker*10 : worker*10+10] {
 				err := n.try(ctx, func(tx *store.Tx) error {
 					tx.TouchGroup(g.ID, directory.Now())
-					tx.LockUsers([]string{string(id)})
 					tx.AddMembers(g.ID, []string{string(id)})
 					return nil
 				})
@@ -136,7 +135,6 @@ func testRaces(t *testing.T, d *database) {
 			for _, id := range users {
 				change := func(tx *store.Tx) error {
 					tx.TouchGroup(g.ID, directory.Now())
-					tx.LockUsers([]string{string(id)})
 					tx.AddMembers(g.ID, []string{string(id)})
 					return nil
 				}
