@@ -25,10 +25,11 @@ type Tx struct {
 	touched map[directory.UserID]bool // locked, to be evaluated
 	read    map[directory.UserID]directory.User
 	groups  map[directory.GroupID]directory.Group
-	gone    []store.Assignment // of users that were deleted
-	members []memberChange     // whose values may be unknown
-	renamed []renamedGroup     // whose members are touched
-	waiting []waiting          // names that groups may wait for
+	held    map[directory.GroupID]bool // locked, or created, and so of our connection
+	gone    []store.Assignment         // of users that were deleted
+	members []memberChange             // whose values may be unknown
+	renamed []renamedGroup             // whose members are touched
+	waiting []waiting                  // names that groups may wait for
 	backlog bool
 }
 
@@ -54,7 +55,7 @@ type waiting struct {
 func newTx(e *Engine, tx *store.Tx, by Author) *Tx {
 	return &Tx{
 		engine: e, tx: tx, by: by, now: e.now(), basis: tx.Basis(),
-		touched: map[directory.UserID]bool{}, read: map[directory.UserID]directory.User{}, groups: map[directory.GroupID]directory.Group{},
+		touched: map[directory.UserID]bool{}, read: map[directory.UserID]directory.User{}, groups: map[directory.GroupID]directory.Group{}, held: map[directory.GroupID]bool{},
 	}
 }
 
@@ -93,9 +94,14 @@ func (t *Tx) PutUser(u directory.User) {
 	t.audit("user.changed", string(u.ID), userChange(before, u))
 }
 
-// DeleteUser removes a user that User has read. Its assignment stays as a tombstone,
-// so that an old write cannot bring access back.
+// DeleteUser removes a user; NotFound when the connection has none of that id. Its
+// assignment stays as a tombstone, so that an old write cannot bring access back.
 func (t *Tx) DeleteUser(id directory.UserID) error {
+	if _, ok := t.read[id]; !ok {
+		if _, err := t.User(id); err != nil {
+			return err
+		}
+	}
 	assignment, err := t.tx.Assignment(id)
 	if err != nil {
 		return err
@@ -111,7 +117,7 @@ func (t *Tx) DeleteUser(id directory.UserID) error {
 func (t *Tx) Group(id directory.GroupID) (directory.Group, error) {
 	g, err := t.tx.Group(id)
 	if err == nil {
-		t.groups[id] = g
+		t.groups[id], t.held[id] = g, true
 	}
 	return g, err
 }
@@ -119,12 +125,22 @@ func (t *Tx) Group(id directory.GroupID) (directory.Group, error) {
 // TouchGroup locks a group whose members are about to change, raises its revision,
 // and returns it later. It costs no round trip of its own.
 func (t *Tx) TouchGroup(id directory.GroupID) *Later[directory.Group] {
+	t.held[id] = true
 	return t.tx.TouchGroup(id, t.now)
+}
+
+// hold locks a group whose members are about to change, unless that was done. A group
+// of another connection is NotFound, with the next round trip.
+func (t *Tx) hold(id directory.GroupID) {
+	if !t.held[id] {
+		t.TouchGroup(id)
+	}
 }
 
 // CreateGroup stores a new, empty group.
 func (t *Tx) CreateGroup(g directory.Group) {
 	t.tx.CreateGroup(g)
+	t.held[g.ID] = true
 	t.audit("group.created", string(g.ID), map[string]any{"display_name": g.DisplayName})
 }
 
@@ -141,8 +157,14 @@ func (t *Tx) PutGroup(g directory.Group) {
 	t.audit("group.renamed", string(g.ID), map[string]any{"before": before.DisplayName, "after": g.DisplayName})
 }
 
-// DeleteGroup removes a group that Group has read, and evaluates its members again.
+// DeleteGroup removes a group, and evaluates its members again; NotFound when the
+// connection has none of that id.
 func (t *Tx) DeleteGroup(id directory.GroupID) error {
+	if _, ok := t.groups[id]; !ok {
+		if _, err := t.Group(id); err != nil {
+			return err
+		}
+	}
 	members := t.tx.Members(id, InlineLimit+1)
 	if err := t.tx.Flush(); err != nil {
 		return err
@@ -155,15 +177,15 @@ func (t *Tx) DeleteGroup(id directory.GroupID) error {
 	return nil
 }
 
-// AddMembers makes users members of a group that this transaction has locked or
-// created. A value that is no user's id is kept, and becomes a member when a user
-// of that id, externalId or userName appears.
+// AddMembers makes users members of a group, which it touches unless this transaction
+// has locked or created it. A value is a user's id, externalId or userName; one that is
+// nobody's is kept, and becomes a member when a user of that name appears.
 func (t *Tx) AddMembers(group directory.GroupID, values []string) {
 	t.changeMembers(group, values, true)
 }
 
-// RemoveMembers ends memberships of a group that this transaction has locked. Values
-// that are no members change nothing.
+// RemoveMembers ends memberships of a group, with the same locks and names as
+// AddMembers. Values that are no members change nothing.
 func (t *Tx) RemoveMembers(group directory.GroupID, values []string) {
 	t.changeMembers(group, values, false)
 }
@@ -173,6 +195,7 @@ func (t *Tx) changeMembers(group directory.GroupID, values []string, add bool) {
 	if len(values) == 0 {
 		return
 	}
+	t.hold(group)
 	var known *Later[[]directory.UserID]
 	action := "group.members_removed"
 	if add {
@@ -185,9 +208,10 @@ func (t *Tx) changeMembers(group directory.GroupID, values []string, add bool) {
 	t.audit(action, string(group), memberDetail(values))
 }
 
-// ReplaceMembers makes the values the only members of a group that this transaction
-// has locked. Only the difference is written.
+// ReplaceMembers makes the values the only members of a group, with the same locks and
+// names as AddMembers. Only the difference is written.
 func (t *Tx) ReplaceMembers(group directory.GroupID, values []string) error {
+	t.hold(group)
 	current := t.tx.Members(group, 0)
 	t.tx.RemovePending(group)
 	if err := t.tx.Flush(); err != nil {
