@@ -73,21 +73,16 @@ func (t *Tx) resolve() (again bool, err error) {
 			return false, err
 		}
 	}
-	for _, change := range t.members {
+	for i, change := range t.members {
 		for _, id := range change.known.Get() {
 			t.touched[id] = true
 		}
-		unknown := unknownOf(change)
-		switch {
-		case len(unknown) == 0:
-		case change.added:
-			found, err := t.keepPending(change.group, unknown)
+		if unknown := unknownOf(change); len(unknown) > 0 {
+			found, err := t.resolveNames(i, unknown)
 			if err != nil {
 				return false, err
 			}
 			again = again || found
-		default:
-			t.tx.ForgetPending(change.group, unknown)
 		}
 	}
 	for _, w := range t.waiting {
@@ -121,29 +116,41 @@ func unknownOf(change memberChange) []string {
 	return unknown
 }
 
-// keepPending makes members of values that are a user's externalId or userName, and
-// keeps the rest until such a user appears. It reports whether it found any.
-func (t *Tx) keepPending(group directory.GroupID, unknown []string) (found bool, err error) {
-	t.tx.LockNames(unknown)
+// resolveNames adds or removes those of a change's values that are no user's id but a
+// user's externalId or userName. The others are kept as pending until such a user
+// appears, or are so no longer. It reports whether it changed facts.
+func (t *Tx) resolveNames(i int, unknown []string) (found bool, err error) {
+	change := t.members[i]
+	if change.added {
+		t.tx.LockNames(unknown)
+	} else {
+		t.tx.ForgetPending(change.group, unknown)
+	}
 	named := t.tx.UsersNamed(unknown)
 	if err := t.tx.Flush(); err != nil {
 		return false, err
 	}
-	var pending, join []string
+	var pending, ids []string
 	for _, value := range unknown {
-		if id, ok := named.Get()[value]; ok {
-			join = append(join, string(id))
-		} else {
+		id, ok := named.Get()[value]
+		switch {
+		case !ok:
 			pending = append(pending, value)
+		case !t.overruled(i, id):
+			ids = append(ids, string(id))
 		}
 	}
-	if len(pending) > 0 {
-		t.tx.PutPending(group, pending, t.now)
+	if change.added && len(pending) > 0 {
+		t.tx.PutPending(change.group, pending, t.now)
 	}
-	if len(join) == 0 {
+	if len(ids) == 0 {
 		return false, nil
 	}
-	known := t.tx.AddMembers(group, join)
+	act := t.tx.RemoveMembers
+	if change.added {
+		act = t.tx.AddMembers
+	}
+	known := act(change.group, ids)
 	if err := t.tx.Flush(); err != nil {
 		return false, err
 	}
@@ -151,6 +158,15 @@ func (t *Tx) keepPending(group directory.GroupID, unknown []string) (found bool,
 		t.touched[id] = true
 	}
 	return true, nil
+}
+
+// overruled reports whether a later change of the same group names the user by id: it
+// has been carried out already, and counts.
+func (t *Tx) overruled(i int, id directory.UserID) bool {
+	return slices.ContainsFunc(t.members[i+1:], func(later memberChange) bool {
+		_, found := slices.BinarySearch(later.known.Get(), id)
+		return found && later.group == t.members[i].group
+	})
 }
 
 // touchAll locks the members of a group for evaluation, or puts them on the backlog
