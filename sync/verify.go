@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,6 +21,7 @@ import (
 type Difference struct {
 	Organization directory.OrganizationID `json:"organization"`
 	User         directory.UserID         `json:"user,omitempty"`
+	Connection   directory.ConnectionID   `json:"connection,omitempty"`
 	Where        string                   `json:"where"` // "sql" or "redis"
 	What         string                   `json:"what"`
 	Want         string                   `json:"want,omitempty"`
@@ -89,6 +91,11 @@ func (v *Verifier) Repair(ctx context.Context, e *Engine, found Verification) er
 	fill := map[directory.OrganizationID]bool{}
 	for _, d := range found.Differences {
 		fill[d.Organization] = true
+		if d.Connection != "" {
+			if err := v.Store.MendTally(ctx, store.Scope{Organization: d.Organization, Connection: d.Connection}); err != nil {
+				return fmt.Errorf("repair %s: %w", d.Organization, err)
+			}
+		}
 		if d.Where == "sql" && d.User != "" {
 			stale[d.Organization] = append(stale[d.Organization], d.User)
 		}
@@ -194,10 +201,29 @@ func (v *Verifier) organization(ctx context.Context, id directory.OrganizationID
 		count += len(page)
 		after = page[len(page)-1].User
 	}
-	if v.Writer == nil {
-		return nil
+	if err := v.compareTallies(ctx, id, found); err != nil || v.Writer == nil {
+		return err
 	}
 	return v.compareRest(ctx, id, count, names, found)
+}
+
+// compareTallies counts the users of each connection.
+func (v *Verifier) compareTallies(ctx context.Context, id directory.OrganizationID, found *Verification) error {
+	connections, err := v.Store.Connections(ctx, id)
+	if err != nil {
+		return err
+	}
+	for _, c := range connections {
+		tallied, counted, err := v.Store.Recount(ctx, store.Scope{Organization: id, Connection: c.ID})
+		if err != nil {
+			return err
+		}
+		if tallied != counted {
+			found.add(Difference{Organization: id, Connection: c.ID, Where: "sql", What: fmt.Sprintf("the tally of the users of %s is not their number", c.ID),
+				Want: strconv.Itoa(counted), Got: strconv.Itoa(tallied)})
+		}
+	}
+	return nil
 }
 
 // recompute evaluates the users of a page and compares with what is stored.

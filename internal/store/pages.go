@@ -41,11 +41,22 @@ func (s *Store) Users(ctx context.Context, q UserQuery) (Page[directory.User], e
 		where.like("display_name", *q.DisplayName)
 	}
 	page := Page[directory.User]{}
-	err := s.db.read(ctx, where.page("users", selectUser, q.Offset, q.Limit, &page.Total, func(r row) error {
+	rows := 0
+	total := where.count("users", &page.Total)
+	if where.whole {
+		total = count(q.Scope, &page.Total, &rows)
+	}
+	err := s.db.read(ctx, where.page(total, "users", selectUser, q.Offset, q.Limit, &page.Total, func(r row) error {
 		u, err := scanUser(r, q.Organization)
 		page.Items = append(page.Items, u)
 		return err
 	}))
+	if err == nil && rows > manyTallies {
+		// The answer is known; a failure only leaves the work to the next reader.
+		if err := s.addUp(ctx, q.Scope); err != nil {
+			s.log.Warn("tallies could not be added up", "error", err)
+		}
+	}
 	return page, err
 }
 
@@ -56,7 +67,7 @@ func (s *Store) Groups(ctx context.Context, q GroupQuery) (Page[directory.Group]
 	where.equal("display_name_folded", folded(q.DisplayName))
 	where.equal("external_id", q.ExternalID)
 	page := Page[directory.Group]{}
-	err := s.db.read(ctx, where.page("groups", selectGroup, q.Offset, q.Limit, &page.Total, func(r row) error {
+	err := s.db.read(ctx, where.page(where.count("groups", &page.Total), "groups", selectGroup, q.Offset, q.Limit, &page.Total, func(r row) error {
 		g, err := scanGroup(r, q.Organization)
 		page.Items = append(page.Items, g)
 		return err
@@ -70,6 +81,7 @@ type conditions struct {
 	sql    strings.Builder
 	args   []any
 	unique bool // at most one row can match
+	whole  bool // all of one connection
 }
 
 func newConditions(scope Scope) *conditions {
@@ -78,7 +90,7 @@ func newConditions(scope Scope) *conditions {
 	if scope.Connection != "" {
 		connection := string(scope.Connection)
 		c.equal("connection_id", &connection)
-		c.unique = false
+		c.unique, c.whole = false, true
 	}
 	return c
 }
@@ -87,6 +99,7 @@ func (c *conditions) equal(column string, value *string) {
 	if value == nil {
 		return
 	}
+	c.whole = false
 	c.args = append(c.args, *value)
 	fmt.Fprintf(&c.sql, " AND %s = $%d", column, len(c.args))
 	if column == "external_id" {
@@ -98,31 +111,35 @@ func (c *conditions) equal(column string, value *string) {
 // like compares an attribute that has no folded column of its own, byte for byte
 // after lower(): close enough for a search by display name.
 func (c *conditions) like(column, value string) {
+	c.whole = false
 	c.args = append(c.args, value)
 	fmt.Fprintf(&c.sql, " AND lower(%s) = lower($%d)", column, len(c.args))
 }
 
+// count makes the statement that counts what matches.
+func (c *conditions) count(table string, total *int) statement {
+	return statement{
+		sql:  same("SELECT count(*) FROM " + table + c.sql.String()),
+		args: c.args,
+		each: func(r row) error { return r.Scan(total) },
+	}
+}
+
 // page makes the statements for one page and the count. What is unique needs none.
-func (c *conditions) page(table, selection string, offset, limit int, total *int, each func(row) error) []statement {
-	where := c.sql.String()
+func (c *conditions) page(count statement, table, selection string, offset, limit int, total *int, each func(row) error) []statement {
 	n := len(c.args)
 	// The rows before the offset are passed over in the index alone.
 	items := statement{
 		sql: same(fmt.Sprintf("%s WHERE organization_id = $1 AND id IN (SELECT id FROM %s%s ORDER BY id LIMIT $%d OFFSET $%d) ORDER BY id",
-			selection, table, where, n+1, n+2)),
+			selection, table, c.sql.String(), n+1, n+2)),
 		args: append(append([]any{}, c.args...), limit, offset),
 		each: each,
 	}
-	if c.unique && offset == 0 && limit > 0 {
+	switch {
+	case c.unique && offset == 0 && limit > 0:
 		items.each = func(r row) error { *total++; return each(r) }
 		return []statement{items}
-	}
-	count := statement{
-		sql:  same("SELECT count(*) FROM " + table + where),
-		args: c.args,
-		each: func(r row) error { return r.Scan(total) },
-	}
-	if limit == 0 {
+	case limit == 0:
 		return []statement{count}
 	}
 	return []statement{items, count}

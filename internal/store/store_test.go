@@ -44,6 +44,7 @@ var conformance = []struct {
 	{"user by alias", testUserByAlias},
 	{"members", testMembers},
 	{"pending members", testPendingMembers},
+	{"tallies", testTallies},
 	{"users named", testUsersNamed},
 	{"audit", testAudit},
 	{"assignments", testAssignments},

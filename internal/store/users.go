@@ -53,6 +53,7 @@ func (tx *Tx) CreateUser(u directory.User) {
 		conflict: userConflict(u),
 		grows:    1,
 	})
+	tx.tally(+1)
 }
 
 // PutUser replaces a user that User has locked; NotFound, with the next flush, when
@@ -101,6 +102,7 @@ func (tx *Tx) DeleteUser(id directory.UserID) {
 		sql:  same(`DELETE FROM users WHERE organization_id = $1 AND connection_id = $2 AND id = $3`),
 		args: []any{tx.Organization, tx.Connection, id},
 	})
+	tx.tally(-1)
 }
 
 // one collects the single row of a look-up.

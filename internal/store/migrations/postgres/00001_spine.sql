@@ -91,6 +91,16 @@ CREATE UNIQUE INDEX users_user_name ON users (organization_id, user_name_folded)
 CREATE UNIQUE INDEX users_external_id ON users (organization_id, connection_id, external_id) WHERE external_id <> '';
 CREATE INDEX users_by_connection ON users (organization_id, connection_id, id);
 
+-- How many users a connection has is the sum of these: each creation and deletion adds
+-- a row, which waits for nobody, and now and then a reader's list has them added up.
+CREATE TABLE user_tallies (
+    organization_id text COLLATE "C" NOT NULL,
+    connection_id   text COLLATE "C" NOT NULL,
+    id              text COLLATE "C" NOT NULL,
+    delta           bigint NOT NULL,
+    PRIMARY KEY (organization_id, connection_id, id)
+);
+
 CREATE TABLE groups (
     organization_id     text COLLATE "C"   NOT NULL,
     id                  text COLLATE "C"   NOT NULL,
@@ -165,5 +175,5 @@ CREATE TABLE audit (
 );
 
 -- +goose Down
-DROP TABLE audit, stale_users, assignments, pending_members, memberships, groups, users, rule_sets, roles,
+DROP TABLE audit, stale_users, assignments, pending_members, memberships, groups, user_tallies, users, rule_sets, roles,
     tokens, connections, organizations, admin_keys, deployment;

@@ -91,6 +91,16 @@ CREATE UNIQUE INDEX users_user_name ON users (organization_id, user_name_folded)
 CREATE UNIQUE INDEX users_external_id ON users (organization_id, connection_id, external_id) WHERE external_id <> '';
 CREATE INDEX users_by_connection ON users (organization_id, connection_id, id);
 
+-- How many users a connection has is the sum of these: each creation and deletion adds
+-- a row, which waits for nobody, and now and then a reader's list has them added up.
+CREATE TABLE user_tallies (
+    organization_id text NOT NULL,
+    connection_id   text NOT NULL,
+    id              text NOT NULL,
+    delta           integer NOT NULL,
+    PRIMARY KEY (organization_id, connection_id, id)
+) STRICT;
+
 CREATE TABLE groups (
     organization_id     text   NOT NULL,
     id                  text   NOT NULL,
@@ -171,6 +181,7 @@ DROP TABLE assignments;
 DROP TABLE pending_members;
 DROP TABLE memberships;
 DROP TABLE groups;
+DROP TABLE user_tallies;
 DROP TABLE users;
 DROP TABLE rule_sets;
 DROP TABLE roles;
