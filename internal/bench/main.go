@@ -63,13 +63,13 @@ var works = []work{
 	{name: "create user", measure: (*bench).createUsers},
 	{name: "patch one member", prepare: (*bench).someGroups, measure: (*bench).patchMany},
 	{name: "look-up", prepare: (*bench).someUsers, measure: (*bench).lookUps},
-	{name: "list", measure: (*bench).lists},
-	{name: "commit to redis", measure: (*bench).latency},
+	{name: "list", prepare: (*bench).someUsers, measure: (*bench).lists},
+	{name: "commit to redis", prepare: (*bench).someUsers, measure: (*bench).latency},
 	{name: "peak memory", measure: (*bench).peakMemory},
 	{name: "group size", prepare: (*bench).largeGroups, measure: (*bench).patchLarge},
-	{name: "patch 100 members", measure: (*bench).patchHundred},
-	{name: "put 10,000 members", measure: (*bench).putLarge},
-	{name: "refill", measure: (*bench).refill},
+	{name: "patch 100 members", prepare: (*bench).someUsers, measure: (*bench).patchHundred},
+	{name: "put 10,000 members", prepare: (*bench).moreUsers, measure: (*bench).putLarge},
+	{name: "refill", prepare: (*bench).someUsers, measure: (*bench).refill},
 }
 
 func (b *bench) run(ctx context.Context) error {

@@ -51,6 +51,8 @@ const someUsers = 10_000
 
 func (b *bench) someUsers(ctx context.Context) error { return b.usersUpTo(ctx, someUsers) }
 
+func (b *bench) moreUsers(ctx context.Context) error { return b.usersUpTo(ctx, someUsers+100) }
+
 // someGroups makes 500 groups of 10 members each.
 func (b *bench) someGroups(ctx context.Context) error {
 	if err := b.usersUpTo(ctx, someUsers); err != nil {
