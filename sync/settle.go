@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/rolesync/rolesync/internal/directory"
@@ -16,10 +17,10 @@ import (
 // asked for together with the changes themselves, in one round trip, on the guess
 // that every member named is known; only when a guess was wrong they are asked again.
 func (t *Tx) settle() (outcome, error) {
-	var subjects *Later[[]store.Subject]
 	guess := t.guess()
-	if len(guess) <= InlineLimit {
-		subjects = t.tx.Subjects(guess)
+	guessed := &Later[[]store.Subject]{}
+	if n := len(guess); n > 0 && n <= InlineLimit {
+		guessed = t.tx.Subjects(guess)
 	}
 	if err := t.tx.Flush(); err != nil {
 		return outcome{}, err
@@ -34,11 +35,13 @@ func (t *Tx) settle() (outcome, error) {
 		t.backlog = true
 		touched = nil
 	}
-	if len(touched) > 0 && (again || subjects == nil) {
-		subjects = t.tx.Subjects(touched)
+	subjects := append(guessed.Get(), t.newcomers(guess)...)
+	if len(touched) > 0 && (again || len(guess) > InlineLimit) {
+		later := t.tx.Subjects(touched)
 		if err := t.tx.Flush(); err != nil {
 			return outcome{}, err
 		}
+		subjects = later.Get()
 	}
 	o := outcome{basis: t.basis.Get(), backlog: t.backlog}
 	for _, current := range t.gone {
@@ -47,14 +50,39 @@ func (t *Tx) settle() (outcome, error) {
 	if len(touched) == 0 {
 		return o, nil
 	}
-	changed, err := evaluate(t.engine, t.tx, t.by, t.now, o.basis, touched, subjects.Get())
+	changed, err := evaluate(t.engine, t.tx, t.by, t.now, o.basis, touched, subjects)
 	o.assignments = append(o.assignments, changed...)
 	return o, err
 }
 
-// guess is everybody who may have been touched, as far as it is known without asking.
+// newcomers is the users that this transaction created and nothing else touched: they
+// are in no group and have no assignment, so the database need not be asked.
+func (t *Tx) newcomers(guess []directory.UserID) []store.Subject {
+	var subjects []store.Subject
+	for id, u := range t.created {
+		if _, asked := slices.BinarySearch(guess, id); !asked {
+			u.Organization, u.Connection = t.by.Organization, t.by.Connection
+			subjects = append(subjects, store.Subject{
+				Facts:   directory.Facts{User: u},
+				Current: store.Assignment{Organization: t.by.Organization, User: id},
+			})
+		}
+	}
+	slices.SortFunc(subjects, func(a, b store.Subject) int {
+		return strings.Compare(string(a.Facts.User.ID), string(b.Facts.User.ID))
+	})
+	return subjects
+}
+
+// guess is everybody who may have been touched and may have groups or an assignment, as
+// far as it is known without asking.
 func (t *Tx) guess() []directory.UserID {
-	guess := slices.Collect(maps.Keys(t.touched))
+	var guess []directory.UserID
+	for id := range t.touched {
+		if _, created := t.created[id]; !created {
+			guess = append(guess, id)
+		}
+	}
 	for _, change := range t.members {
 		for _, value := range change.values {
 			guess = append(guess, directory.UserID(value))

@@ -22,7 +22,8 @@ type Tx struct {
 	now    time.Time
 	basis  *Later[store.Basis]
 
-	touched map[directory.UserID]bool // locked, to be evaluated
+	touched map[directory.UserID]bool           // locked, to be evaluated
+	created map[directory.UserID]directory.User // and not changed since
 	read    map[directory.UserID]directory.User
 	groups  map[directory.GroupID]directory.Group
 	held    map[directory.GroupID]bool // locked, or created, and so of our connection
@@ -55,7 +56,8 @@ type waiting struct {
 func newTx(e *Engine, tx *store.Tx, by Author) *Tx {
 	return &Tx{
 		engine: e, tx: tx, by: by, now: e.now(), basis: tx.Basis(),
-		touched: map[directory.UserID]bool{}, read: map[directory.UserID]directory.User{}, groups: map[directory.GroupID]directory.Group{}, held: map[directory.GroupID]bool{},
+		touched: map[directory.UserID]bool{}, created: map[directory.UserID]directory.User{}, read: map[directory.UserID]directory.User{},
+		groups: map[directory.GroupID]directory.Group{}, held: map[directory.GroupID]bool{},
 	}
 }
 
@@ -79,6 +81,7 @@ func (t *Tx) CreateUser(u directory.User) {
 	t.tx.CreateUser(u)
 	t.takePending(u.ID, names)
 	t.touched[u.ID] = true
+	t.created[u.ID] = u
 	t.audit("user.created", string(u.ID), map[string]any{"user_name": u.UserName, "active": u.Active})
 }
 
@@ -91,6 +94,7 @@ func (t *Tx) PutUser(u directory.User) {
 	t.tx.PutUser(u)
 	t.takePending(u.ID, names)
 	t.touched[u.ID] = true
+	delete(t.created, u.ID) // it is not as it was created
 	t.audit("user.changed", string(u.ID), userChange(before, u))
 }
 
@@ -109,6 +113,7 @@ func (t *Tx) DeleteUser(id directory.UserID) error {
 	t.tx.DeleteUser(id)
 	t.gone = append(t.gone, assignment)
 	delete(t.touched, id)
+	delete(t.created, id)
 	t.audit("user.deleted", string(id), map[string]any{"user_name": t.read[id].UserName})
 	return nil
 }
