@@ -56,9 +56,16 @@ local function aliases(entry)
   return at and string.sub(entry, at) or '"aliases":[]}'
 end
 
+-- What cannot be read has no aliases: one entry that somebody else wrote must not stop
+-- all that come after it.
 local function decode(list)
   local set = {}
-  for _, alias in ipairs(cjson.decode('{' .. list)['aliases']) do set[alias] = true end
+  local read, object = pcall(cjson.decode, '{' .. list)
+  if read and type(object) == 'table' and type(object['aliases']) == 'table' then
+    for _, alias in ipairs(object['aliases']) do
+      if type(alias) == 'string' then set[alias] = true end
+    end
+  end
   return set
 end
 
@@ -66,8 +73,9 @@ end
 local function put(hash, names, subject, version, entry)
   local old = redis.call('HGET', hash, subject)
   local had = '"aliases":[]}'
-  if old then
-    if tonumber(string.match(old, '^{"v":(%d+)')) >= tonumber(version) then return false end
+  local held = old and string.match(old, '^{"v":(%d+)')
+  if held then
+    if tonumber(held) >= tonumber(version) then return false end
     had = aliases(old)
   end
   redis.call('HSET', hash, subject, entry)
