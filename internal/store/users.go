@@ -92,7 +92,8 @@ func userConflict(u directory.User) func(string) error {
 	}
 }
 
-// DeleteUser removes a user that User has locked, with all memberships.
+// DeleteUser removes a user that User has locked, with all memberships; NotFound, with
+// the next flush, when the connection has none of that id.
 func (tx *Tx) DeleteUser(id directory.UserID) {
 	tx.queue(statement{
 		sql:  same(`DELETE FROM memberships WHERE organization_id = $1 AND user_id = $2`),
@@ -101,6 +102,7 @@ func (tx *Tx) DeleteUser(id directory.UserID) {
 	tx.queue(statement{
 		sql:  same(`DELETE FROM users WHERE organization_id = $1 AND connection_id = $2 AND id = $3`),
 		args: []any{tx.Organization, tx.Connection, id},
+		done: found("user", string(id)),
 	})
 	tx.tally(-1)
 }

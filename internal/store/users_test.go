@@ -34,6 +34,9 @@ func testUsers(t *testing.T, d *database) {
 	wantFault(t, err, fault.NotFound)
 	err = n.try(ctx, func(tx *store.Tx) error { tx.PutUser(u); return nil })
 	wantFault(t, err, fault.NotFound)
+	err = n.try(ctx, func(tx *store.Tx) error { tx.DeleteUser(u.ID); return nil })
+	wantFault(t, err, fault.NotFound)
+	equal(t, "total", must[store.Page[directory.User]](t)(d.Users(ctx, store.UserQuery{Scope: n.Scope, Limit: 1})).Total, 0)
 	n.change(t, func(tx *store.Tx) { tx.CreateUser(n.newUser("anna@example.org")) }) // the name is free again
 }
 
@@ -179,6 +182,7 @@ func testScope(t *testing.T, d *database) {
 				"User":       func(tx *store.Tx) error { _, err := tx.User(u.ID); return err },
 				"Group":      func(tx *store.Tx) error { _, err := tx.Group(g.ID); return err },
 				"TouchGroup": func(tx *store.Tx) error { tx.TouchGroup(g.ID, directory.Now()); return nil },
+				"DeleteUser": func(tx *store.Tx) error { tx.DeleteUser(u.ID); return nil },
 				"PutUser":    func(tx *store.Tx) error { tx.PutUser(u); return nil },
 				"PutGroup":   func(tx *store.Tx) error { tx.PutGroup(g); return nil },
 			} {
@@ -212,7 +216,6 @@ func testScope(t *testing.T, d *database) {
 	}
 	stranger.change(t, func(tx *store.Tx) {
 		tx.RemoveMembers(g.ID, []string{string(u.ID)})
-		tx.DeleteUser(u.ID)
 		tx.DeleteGroup(g.ID)
 		tx.PutAssignment(store.Assignment{Organization: stranger.Organization, User: u.ID, Version: 9, Projection: "{}"})
 	})
