@@ -49,8 +49,8 @@ func (s *Store) Backlog(ctx context.Context) ([]directory.OrganizationID, error)
 func (s *Store) Remaining(ctx context.Context, organization directory.OrganizationID) (n int, err error) {
 	err = s.db.read(ctx, []statement{{
 		sql: same(`SELECT (SELECT count(*) FROM stale_users WHERE organization_id = $1)
-			+ (SELECT count(*) FROM users AS u JOIN organizations AS o ON o.id = u.organization_id
-				WHERE u.organization_id = $1 AND o.sweep_cursor IS NOT NULL AND u.id > o.sweep_cursor)`),
+			+ (SELECT count(*) FROM organizations AS o JOIN users AS u ON u.organization_id = o.id AND u.id > o.sweep_cursor
+				WHERE o.id = $1)`),
 		args: []any{organization},
 		each: func(r row) error { return r.Scan(&n) },
 	}})

@@ -25,7 +25,7 @@ type statement struct {
 	done func(affected int64) error // after the last row; nil: nothing to check
 
 	// grows is about how many rows the statement inserts, where there may be many.
-	grows int
+	grows grown
 
 	// conflict makes the fault for a violated unique index, by the index's name.
 	conflict func(index string) error

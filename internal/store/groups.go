@@ -71,7 +71,7 @@ func (tx *Tx) CreateGroup(g directory.Group) {
 		args: []any{tx.Organization, g.ID, tx.Connection, g.ExternalID, g.DisplayName, directory.Fold(g.DisplayName),
 			string(g.Resource), micros(g.CreatedAt), micros(g.ModifiedAt), g.Revision},
 		conflict: groupConflict(g),
-		grows:    1,
+		grows:    grown{groups: 1},
 	})
 }
 

@@ -6,7 +6,14 @@ import (
 	"time"
 )
 
-// growth has PostgreSQL look at its tables again whenever they have doubled. A plan
+// grown is about how many rows were inserted into the tables that plans depend on.
+type grown struct{ users, groups, memberships int }
+
+func (g grown) plus(other grown) grown {
+	return grown{g.users + other.users, g.groups + other.groups, g.memberships + other.memberships}
+}
+
+// growth has PostgreSQL look at its tables again whenever one has doubled. A plan
 // is kept with its connection until then, and one that was made for a table of ten
 // rows may read the whole index of a table of ten thousand: any index will do for ten
 // rows. Autovacuum would do the same, but up to a minute later, in the middle of a
@@ -15,26 +22,34 @@ type growth struct {
 	analyze func(context.Context)
 
 	mu      sync.Mutex
-	rows    int  // guarded by mu: inserted by this process
-	next    int  // guarded by mu: analyze when rows reaches it
-	running bool // guarded by mu
-	stopped bool // guarded by mu
+	rows    grown // guarded by mu: inserted by this process
+	next    grown // guarded by mu: analyze when rows reaches it
+	running bool  // guarded by mu
+	stopped bool  // guarded by mu
 	wg      sync.WaitGroup
 }
 
 const firstGrowth = 200
 
-func (g *growth) add(rows int) {
-	if rows == 0 {
+func (g *growth) add(rows grown) {
+	if rows == (grown{}) {
 		return
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.rows += rows
-	if g.rows < max(g.next, firstGrowth) || g.running || g.stopped {
+	g.rows = g.rows.plus(rows)
+	due := false
+	for _, table := range []struct{ rows, next *int }{
+		{&g.rows.users, &g.next.users}, {&g.rows.groups, &g.next.groups}, {&g.rows.memberships, &g.next.memberships},
+	} {
+		if *table.rows >= max(*table.next, firstGrowth) && !g.running && !g.stopped {
+			*table.next = 2 * *table.rows
+			due = true
+		}
+	}
+	if !due {
 		return
 	}
-	g.next = 2 * g.rows
 	g.running = true
 	g.wg.Go(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)

@@ -55,18 +55,18 @@ func membersOf(organization directory.OrganizationID, group directory.GroupID, l
 // a locked group; the others, and those that are members already, change nothing. It
 // locks the users, and returns them with the next flush, in order of id.
 func (tx *Tx) AddMembers(group directory.GroupID, values []string) *Later[[]directory.UserID] {
-	return tx.changeMembers(insertMembers, lockAndInsertMembers, group, values, len(values))
+	return tx.changeMembers(insertMembers, lockAndInsertMembers, group, values, grown{memberships: len(values)})
 }
 
 // RemoveMembers ends memberships of a locked group; absent ones change nothing. It
 // locks those of the values that are users, and returns them with the next flush.
 func (tx *Tx) RemoveMembers(group directory.GroupID, values []string) *Later[[]directory.UserID] {
-	return tx.changeMembers(deleteMembers, lockAndDeleteMembers, group, values, 0)
+	return tx.changeMembers(deleteMembers, lockAndDeleteMembers, group, values, grown{})
 }
 
 // changeMembers sends the change, where it needs a statement of its own, and then what
 // locks and returns the users.
-func (tx *Tx) changeMembers(change, lock text, group directory.GroupID, values []string, grows int) *Later[[]directory.UserID] {
+func (tx *Tx) changeMembers(change, lock text, group directory.GroupID, values []string, grows grown) *Later[[]directory.UserID] {
 	later := &Later[[]directory.UserID]{}
 	args := []any{tx.Organization, tx.Connection, group, values}
 	tx.queue(statement{sql: change, args: args})
@@ -105,9 +105,8 @@ type Names struct{ ExternalID, UserName string }
 func (tx *Tx) PutPending(group directory.GroupID, values []string, now time.Time) {
 	values = slices.DeleteFunc(slices.Clone(values), func(value string) bool { return directory.Fold(value) == "" })
 	tx.queue(statement{
-		sql:   insertPending,
-		args:  []any{tx.Organization, group, tx.Connection, micros(now), values, foldedAll(values)},
-		grows: len(values),
+		sql:  insertPending,
+		args: []any{tx.Organization, group, tx.Connection, micros(now), values, foldedAll(values)},
 	})
 }
 

@@ -49,7 +49,9 @@ func openPostgres(ctx context.Context, options Options) (*postgres, error) {
 		"enable_hashjoin":  "off",
 		"enable_mergejoin": "off",
 		"random_page_cost": "1.1",
-		"jit":              "off",
+		// A query names its tables in the order in which to read them.
+		"join_collapse_limit": "1",
+		"jit":                 "off",
 	}
 	for key, value := range defaults {
 		if _, given := config.ConnConfig.RuntimeParams[key]; !given {
@@ -96,7 +98,7 @@ func (p *postgres) begin(ctx context.Context) (transaction, error) {
 type postgresTx struct {
 	conn   *pgxpool.Conn // nil once it was given back
 	open   bool          // BEGIN was sent
-	rows   int           // that it inserts, about
+	rows   grown         // that it inserts, about
 	growth *growth
 }
 
@@ -129,7 +131,7 @@ func (t *postgresTx) send(ctx context.Context, statements []statement, commit bo
 	}
 	for i := range statements {
 		batch.Queue(statements[i].sql.postgres, statements[i].args...)
-		t.rows += statements[i].grows
+		t.rows = t.rows.plus(statements[i].grows)
 	}
 	if commit {
 		batch.Queue("commit")

@@ -21,8 +21,8 @@ type RuleSetVersion struct {
 	CreatedAt time.Time
 }
 
-const selectRuleSet = `SELECT r.version, r.document, r.author, r.comment, r.created_at FROM rule_sets AS r
-	JOIN organizations AS o ON o.id = r.organization_id AND o.rules_version = r.version WHERE o.id = $1`
+const selectRuleSet = `SELECT r.version, r.document, r.author, r.comment, r.created_at FROM organizations AS o
+	JOIN rule_sets AS r ON r.organization_id = o.id AND r.version = o.rules_version WHERE o.id = $1`
 
 func scanRuleSet(r row) (RuleSetVersion, error) {
 	var v RuleSetVersion
@@ -143,8 +143,8 @@ func (tx *Tx) catalogChanged() {
 // change of the catalog must not break.
 func (tx *Tx) RuleSetsInForce(each func(directory.OrganizationID, mapping.RuleSet) error) error {
 	tx.queue(statement{
-		sql: same(`SELECT r.organization_id, r.document FROM rule_sets AS r
-			JOIN organizations AS o ON o.id = r.organization_id AND o.rules_version = r.version ORDER BY r.organization_id`),
+		sql: same(`SELECT r.organization_id, r.document FROM organizations AS o
+			JOIN rule_sets AS r ON r.organization_id = o.id AND r.version = o.rules_version ORDER BY o.id`),
 		each: func(r row) error {
 			var organization directory.OrganizationID
 			var document string

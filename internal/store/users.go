@@ -51,7 +51,7 @@ func (tx *Tx) CreateUser(u directory.User) {
 		args: []any{tx.Organization, u.ID, tx.Connection, u.ExternalID, u.UserName, directory.Fold(u.UserName), u.DisplayName, u.Email, u.Active,
 			string(u.Resource), micros(u.CreatedAt), micros(u.ModifiedAt), u.Revision},
 		conflict: userConflict(u),
-		grows:    1,
+		grows:    grown{users: 1},
 	})
 	tx.tally(+1)
 }
