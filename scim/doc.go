@@ -39,7 +39,8 @@
 // Body 10 MiB (413), JSON depth 64, no attribute twice in an object, no text behind
 // the value, no U+0000; 5,000 operations a PATCH (413; a list of members is one);
 // filter and path 8 KiB, nesting 20; 1,000 resources a page, 100 by default;
-// externalId, userName, displayName and the e-mail address 512 bytes each.
+// externalId, userName, displayName and the e-mail address 512 bytes each; 200 elements
+// of a multi-valued attribute but for members, 64 KiB a resource as it is stored (413).
 //
 // # Decisions
 //

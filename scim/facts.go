@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/rolesync/rolesync/internal/directory"
+	"github.com/rolesync/rolesync/internal/fault"
 )
 
 // maxIndexed bounds, in bytes, the attributes that are kept in an index of their own:
@@ -63,7 +64,7 @@ func (r *resource) user(u directory.User) (directory.User, error) {
 	u.Email = r.email()
 	u.Active = r.node("active").text == "true"
 	u.Resource = r.encode()
-	return u, bounded("externalId", u.ExternalID, "userName", u.UserName, "displayName", u.DisplayName, "emails.value", u.Email)
+	return u, bounded(u.Resource, "externalId", u.ExternalID, "userName", u.UserName, "displayName", u.DisplayName, "emails.value", u.Email)
 }
 
 // email returns the address that stands for the user: the primary one, else the one
@@ -113,11 +114,18 @@ func (r *resource) group(g directory.Group) (directory.Group, error) {
 	g.ExternalID = r.node("externalId").text
 	g.DisplayName = r.node("displayName").text
 	g.Resource = r.encode()
-	return g, bounded("externalId", g.ExternalID, "displayName", g.DisplayName)
+	return g, bounded(g.Resource, "externalId", g.ExternalID, "displayName", g.DisplayName)
 }
 
-// bounded checks pairs of an attribute's name and its value.
-func bounded(pairs ...string) error {
+// maxResource bounds a user or group as it is stored, in bytes: a list holds up to
+// maxCount of them in memory.
+const maxResource = 64 << 10
+
+// bounded checks a resource, and pairs of an attribute's name and its value.
+func bounded(resource []byte, pairs ...string) error {
+	if len(resource) > maxResource {
+		return fault.New(fault.TooLarge, "the resource has %d bytes; at most %d are kept", len(resource), maxResource)
+	}
 	for i := 0; i < len(pairs); i += 2 {
 		if len(pairs[i+1]) > maxIndexed {
 			return invalidValue("%s is longer than %d bytes: %s", pairs[i], maxIndexed, quote(pairs[i+1]))

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/rolesync/rolesync/internal/directory"
+	"github.com/rolesync/rolesync/internal/fault"
 )
 
 // resource is a user or a group in normal form, without what is kept elsewhere: id,
@@ -90,10 +91,8 @@ func (r *resource) change(c *change) error {
 	}
 	n := &nodes[t.attr.index]
 	switch {
-	case t.attr.multi && t.attr.kind == complexKind:
-		return r.changeElements(n, c)
 	case t.attr.multi:
-		return r.changeValues(n, c)
+		return r.changeMany(n, c)
 	case t.sub != nil:
 		return r.changeSub(t.attr, n, c)
 	}
@@ -106,6 +105,28 @@ func (r *resource) change(c *change) error {
 		return err
 	}
 	r.assign(t.attr, n, v)
+	return nil
+}
+
+// maxElements bounds a multi-valued attribute: each element is compared with all the
+// others, in a transaction that others wait for.
+const maxElements = 200
+
+// changeMany changes a multi-valued attribute.
+func (r *resource) changeMany(n *node, c *change) error {
+	do := r.changeValues
+	if c.at.attr.kind == complexKind {
+		do = r.changeElements
+	}
+	stated := c.value.kind == array && len(c.value.items) > maxElements
+	if !stated {
+		if err := do(n, c); err != nil {
+			return err
+		}
+	}
+	if stated || len(n.parts) > maxElements {
+		return fault.New(fault.TooLarge, "%s has more than %d elements", c.at.attr.name, maxElements)
+	}
 	return nil
 }
 
