@@ -109,7 +109,7 @@ func (w *Writer) Run(ctx context.Context) {
 		case <-w.wake:
 			wait(ctx, pauseAfter(w.batch))
 		case <-sweep.C:
-			if err := w.sweep(ctx, directory.Now().Add(-sweepAge)); err != nil && ctx.Err() == nil {
+			if err := w.sweep(ctx, sweepAge); err != nil && ctx.Err() == nil {
 				w.fail(err)
 			}
 		}
@@ -135,7 +135,7 @@ func (w *Writer) writeAll(ctx context.Context) error {
 			w.batch += len(d.assignments)
 		}
 		if lost {
-			if err := w.sweep(ctx, directory.Now()); err != nil {
+			if err := w.sweep(ctx, 0); err != nil {
 				return err
 			}
 		}
@@ -231,12 +231,12 @@ func (w *Writer) catchUp(ctx context.Context, d *delivery) error {
 	return w.fill(ctx, d.organization)
 }
 
-// sweep writes all unpublished assignments that were made before the given time.
-func (w *Writer) sweep(ctx context.Context, before time.Time) error {
+// sweep writes all unpublished assignments that are at least as old as that.
+func (w *Writer) sweep(ctx context.Context, age time.Duration) error {
 	var organization directory.OrganizationID
 	var user directory.UserID
 	for {
-		page, err := w.store.Unpublished(ctx, before, organization, user, batchLimit)
+		page, err := w.store.Unpublished(ctx, directory.Now(), age, organization, user, batchLimit)
 		if err != nil || len(page) == 0 {
 			return err
 		}

@@ -187,13 +187,14 @@ func (s *Store) Assignments(ctx context.Context, organization directory.Organiza
 	})
 }
 
-// Unpublished returns assignments that have yet to reach Redis and were made before
-// the given time, after (organization, user), in that order.
-func (s *Store) Unpublished(ctx context.Context, before time.Time, organization directory.OrganizationID, after directory.UserID, limit int) ([]Assignment, error) {
+// Unpublished returns assignments that have yet to reach Redis after (organization,
+// user), in that order. Those made within less than age of now are left out, before it
+// or, by another machine's clock, after it; age 0 leaves out none.
+func (s *Store) Unpublished(ctx context.Context, now time.Time, age time.Duration, organization directory.OrganizationID, after directory.UserID, limit int) ([]Assignment, error) {
 	return s.assignments(ctx, statement{
-		sql: same(selectAssignment + ` WHERE published_version < version AND updated_at <= $1 AND (organization_id, user_id) > ($2, $3)
-			ORDER BY organization_id, user_id LIMIT $4`),
-		args: []any{micros(before), organization, after, limit},
+		sql: same(selectAssignment + ` WHERE published_version < version AND abs(updated_at - $1) >= $2 AND (organization_id, user_id) > ($3, $4)
+			ORDER BY organization_id, user_id LIMIT $5`),
+		args: []any{micros(now), age.Microseconds(), organization, after, limit},
 	})
 }
 

@@ -83,9 +83,9 @@ func testMarks(t *testing.T, d *database) {
 		written = append(written, store.Written{Organization: a.Organization, User: a.User, Version: a.Version})
 	}
 	foreign := other.assignment(t, other.user(t, "x@example.com").ID)
-	unpublished := func(after directory.UserID, before time.Time, limit int) (users []directory.UserID) {
+	unpublished := func(after directory.UserID, now time.Time, age time.Duration, limit int) (users []directory.UserID) {
 		t.Helper()
-		for _, a := range must[[]store.Assignment](t)(d.Unpublished(ctx, before, n.Organization, after, limit)) {
+		for _, a := range must[[]store.Assignment](t)(d.Unpublished(ctx, now, age, n.Organization, after, limit)) {
 			if a.Organization == n.Organization {
 				users = append(users, a.User)
 			}
@@ -98,10 +98,12 @@ func testMarks(t *testing.T, d *database) {
 		}
 		return users
 	}
-	now := directory.Now().Add(time.Second)
-	equal(t, "Unpublished", unpublished("", now, 100), users(written))
-	equal(t, "Unpublished, a page", unpublished(written[1].User, now, 2), users(written[2:4]))
-	equal(t, "Unpublished of an hour ago", unpublished("", now.Add(-time.Hour), 100), nil)
+	now := directory.Now()
+	equal(t, "Unpublished", unpublished("", now, 0, 100), users(written))
+	equal(t, "Unpublished, a page", unpublished(written[1].User, now, 0, 2), users(written[2:4]))
+	equal(t, "Unpublished, older than an hour", unpublished("", now, time.Hour, 100), nil)
+	equal(t, "Unpublished, an hour later", unpublished("", now.Add(time.Hour), time.Minute, 100), users(written))
+	equal(t, "Unpublished, by a clock that is behind", unpublished("", now.Add(-time.Hour), time.Minute, 100), users(written))
 
 	mark := func(w ...store.Written) {
 		t.Helper()
@@ -113,21 +115,21 @@ func testMarks(t *testing.T, d *database) {
 	mark(store.Written{Organization: other.Organization, User: written[0].User, Version: 9}, // not theirs
 		store.Written{Organization: n.Organization, User: foreign.User, Version: 9},
 		store.Written{Organization: n.Organization, User: "usr_none", Version: 9})
-	equal(t, "Unpublished after marks of others", unpublished("", now, 100), users(written))
+	equal(t, "Unpublished after marks of others", unpublished("", now, 0, 100), users(written))
 	mark(written[:2]...)
 	mark(written[:2]...)
-	equal(t, "Unpublished after marks", unpublished("", now, 100), users(written[2:]))
+	equal(t, "Unpublished after marks", unpublished("", now, 0, 100), users(written[2:]))
 
 	// A newer version that arrives between the write and the mark stays unpublished.
 	third := must[store.Assignment](t)(d.Assignment(ctx, n.Organization, written[2].User))
 	third.Version = 2
 	n.change(t, func(tx *store.Tx) { tx.PutAssignment(third) })
 	mark(written[2])
-	equal(t, "Unpublished after a mark of an old version", unpublished("", now, 100), users(written[2:]))
+	equal(t, "Unpublished after a mark of an old version", unpublished("", now, 0, 100), users(written[2:]))
 	mark(store.Written{Organization: n.Organization, User: third.User, Version: 2})
-	equal(t, "Unpublished after a mark of the new version", unpublished("", now, 100), users(written[3:]))
+	equal(t, "Unpublished after a mark of the new version", unpublished("", now, 0, 100), users(written[3:]))
 	mark(written[2]) // late: it must not step back
-	equal(t, "Unpublished after a late mark", unpublished("", now, 100), users(written[3:]))
+	equal(t, "Unpublished after a late mark", unpublished("", now, 0, 100), users(written[3:]))
 	if got := must[store.Assignment](t)(d.Assignment(ctx, n.Organization, third.User)); got.Published != 2 {
 		t.Errorf("published version = %d, want 2", got.Published)
 	}
@@ -154,10 +156,10 @@ func testMarks(t *testing.T, d *database) {
 	}()
 	<-held
 	mark(written[3:]...)
-	equal(t, "Unpublished while a change holds a row", unpublished("", now, 100), users(written[3:4]))
+	equal(t, "Unpublished while a change holds a row", unpublished("", now, 0, 100), users(written[3:4]))
 	close(release)
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
-	equal(t, "Unpublished after the change", unpublished("", now, 100), users(written[3:4]))
+	equal(t, "Unpublished after the change", unpublished("", now, 0, 100), users(written[3:4]))
 }

@@ -27,7 +27,7 @@ func TestPostgresAway(t *testing.T) {
 		},
 		"Connection":  func(ctx context.Context) error { return second(d.Connection(ctx, n.Connection)) },
 		"Backlog":     func(ctx context.Context) error { return second(d.Backlog(ctx)) },
-		"Unpublished": func(ctx context.Context) error { return second(d.Unpublished(ctx, directory.Now(), "", "", 10)) },
+		"Unpublished": func(ctx context.Context) error { return second(d.Unpublished(ctx, directory.Now(), 0, "", "", 10)) },
 		"MarkPublished": func(ctx context.Context) error {
 			return d.MarkPublished(ctx, []store.Written{{Organization: n.Organization, User: u.ID, Version: 1}})
 		},
