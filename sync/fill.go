@@ -22,8 +22,8 @@ const (
 // watch notices that Redis is not the one that was filled, and fills it.
 func (w *Writer) watch(ctx context.Context) {
 	for n := 0; ; n++ {
-		if err := w.check(ctx, n%generationsEvery == 0); err != nil && ctx.Err() == nil {
-			w.log.Warn("redis cannot be checked", "error", err)
+		if err := w.check(ctx, n%generationsEvery == 0); ctx.Err() == nil {
+			w.checked(err)
 		}
 		if !wait(ctx, checkInterval) {
 			return

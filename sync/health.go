@@ -1,6 +1,9 @@
 package sync
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // Health says whether Redis follows SQL.
 type Health struct {
@@ -19,43 +22,56 @@ func (w *Writer) Health() Health {
 	switch {
 	case w.trouble != nil:
 		// The address is the operator's own, so the error may be shown to them.
-		h.Degraded, h.Since, h.Reason = true, w.since, "assignments wait for Redis: "+w.trouble.Error()
+		h.Reason = "assignments wait for Redis: " + w.trouble.Error()
+	case w.unchecked != nil:
+		h.Reason = "Redis cannot be checked: " + w.unchecked.Error()
 	case w.filling:
-		h.Degraded, h.Since, h.Reason = true, w.since, "Redis lost data or is new: it is being filled"
+		h.Reason = "Redis lost data or is new: it is being filled"
+	default:
+		return h
 	}
+	h.Degraded, h.Since = true, w.since
 	return h
 }
 
-func (w *Writer) fail(err error) {
+// note changes what Health tells, and logs when something begins or ends.
+func (w *Writer) note(change func()) {
 	w.mu.Lock()
-	first := w.trouble == nil
-	if first {
+	before, since := w.state(), w.since
+	change()
+	after := w.state()
+	if before == "" && after != "" {
 		w.since = time.Now()
 	}
-	w.trouble = err
-	w.lost = true
+	reason := errors.Join(w.trouble, w.unchecked)
 	w.mu.Unlock()
-	if first {
-		w.log.Warn("redis is behind", "error", err)
-	}
-}
-
-func (w *Writer) recovered() {
-	w.mu.Lock()
-	had := w.trouble != nil
-	w.trouble = nil
-	since := w.since
-	w.mu.Unlock()
-	if had {
+	switch {
+	case before == after:
+	case after == "behind":
+		w.log.Warn("redis is behind", "error", reason)
+	case before == "behind":
 		w.log.Info("redis is up to date again", "after", time.Since(since).Round(time.Millisecond))
 	}
 }
 
-func (w *Writer) setFilling(filling bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if filling && !w.filling {
-		w.since = time.Now()
+// state is what the log is told about; the caller holds mu.
+func (w *Writer) state() string {
+	switch {
+	case w.trouble != nil || w.unchecked != nil:
+		return "behind"
+	case w.filling:
+		return "filling"
 	}
-	w.filling = filling
+	return ""
 }
+
+// fail notes that something could not be written. SQL knows what.
+func (w *Writer) fail(err error) { w.note(func() { w.trouble, w.lost = err, true }) }
+
+// recovered notes that all was written.
+func (w *Writer) recovered() { w.note(func() { w.trouble = nil }) }
+
+// checked notes how the last look at Redis went.
+func (w *Writer) checked(err error) { w.note(func() { w.unchecked = err }) }
+
+func (w *Writer) setFilling(filling bool) { w.note(func() { w.filling = filling }) }

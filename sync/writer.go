@@ -25,8 +25,9 @@ type Writer struct {
 	mu        sync.Mutex
 	queue     map[subject]queued // guarded by mu; the newest version of each
 	lost      bool               // guarded by mu: the queue is not complete, SQL is
-	trouble   error              // guarded by mu: why Redis is behind; nil if it is not
-	since     time.Time          // guarded by mu: when the trouble began
+	trouble   error              // guarded by mu: why writing failed; nil if it did not
+	unchecked error              // guarded by mu: why looking at Redis failed, likewise
+	since     time.Time          // guarded by mu: since when Health is degraded
 	filling   bool               // guarded by mu: organizations are being filled anew
 	identity  string             // guarded by mu: of the Redis that was last filled
 	published int64              // guarded by mu: assignments written since the start
