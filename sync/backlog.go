@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -32,23 +33,29 @@ func (e *Engine) Run(ctx context.Context) {
 	}
 }
 
-// WorkOff evaluates everybody who is on the backlog now.
+// WorkOff evaluates everybody who is on the backlog, until it is empty. Organizations
+// take turns, also those that come meanwhile: nobody's million users keep the others
+// waiting, and neither does an organization in trouble.
 func (e *Engine) WorkOff(ctx context.Context) error {
-	organizations, err := e.store.Backlog(ctx)
-	if err != nil {
-		return fmt.Errorf("read backlog: %w", err)
-	}
-	var errs []error
-	for _, organization := range organizations {
-		for more := true; more && ctx.Err() == nil; {
-			if more, err = e.workOffChunk(ctx, organization); err != nil {
-				// Others must not wait for an organization in trouble.
-				errs = append(errs, fmt.Errorf("backlog of %s: %w", organization, err))
-				break
+	failed := map[directory.OrganizationID]error{}
+	for more := true; more && ctx.Err() == nil; {
+		organizations, err := e.store.Backlog(ctx)
+		if err != nil {
+			return fmt.Errorf("read backlog: %w", err)
+		}
+		more = false
+		for _, organization := range organizations {
+			if failed[organization] != nil || ctx.Err() != nil {
+				continue
 			}
+			left, err := e.workOffChunk(ctx, organization)
+			if err != nil {
+				failed[organization] = fmt.Errorf("backlog of %s: %w", organization, err)
+			}
+			more = more || left
 		}
 	}
-	return errors.Join(errs...)
+	return errors.Join(slices.Collect(maps.Values(failed))...)
 }
 
 // workOffChunk evaluates some users in a transaction of their own, and takes them
