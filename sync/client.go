@@ -1,8 +1,10 @@
 package sync
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
@@ -49,6 +51,20 @@ func Dial(o RedisOptions) (Client, error) {
 	universal.PoolSize, universal.MaxRetries = 8, 1
 	universal.ContextTimeoutEnabled = true
 	return redis.NewUniversalClient(universal), nil
+}
+
+// LogClient has the Redis library write to log, at debug level, what it has to say,
+// such as each dial that failed; otherwise it writes to standard error in a form of
+// its own. What matters of it is logged or returned by whoever asked. It is for the
+// whole process, so it is the program's to call.
+func LogClient(log *slog.Logger) { redis.SetLogger(clientLog{log}) }
+
+type clientLog struct{ log *slog.Logger }
+
+func (l clientLog) Printf(ctx context.Context, format string, args ...any) {
+	if l.log.Enabled(ctx, slog.LevelDebug) {
+		l.log.DebugContext(ctx, "redis client", "message", fmt.Sprintf(format, args...))
+	}
 }
 
 // Embedded is a Redis in this process's memory, for a first look and for tests. It is
