@@ -1,9 +1,10 @@
 // Package app builds the service out of its parts, mounts every route in one loop,
 // and starts and stops all of it in order. It decides nothing by itself.
 //
-// Start: database, schema, Redis, writer, engine, listener. Stop, the other way
-// round: no new requests, those under way end, what is committed is carried to Redis
-// once more, connections close.
+// Start: database, listener, schema, Redis, writer, engine, requests. The listener
+// comes before whatever writes, so a start that finds its port taken changes nothing.
+// Stop, the other way round: no new requests, those under way end, what is committed
+// is carried to Redis once more, connections close.
 package app
 
 import (
@@ -13,9 +14,10 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -41,7 +43,8 @@ type Service struct {
 	BaseURL string // how clients reach it: the configured public URL, or the listener's
 
 	log      *slog.Logger
-	embedded *rolesync.Embedded
+	patience time.Duration // for requests under way to end when the service stops
+	embedded *embedded // nil: Redis runs elsewhere
 	listener net.Listener
 	server   *http.Server
 }
@@ -49,13 +52,15 @@ type Service struct {
 // mounter is one part of the HTTP surface.
 type mounter interface{ Mount(*mux.Router) }
 
-// startTimeout bounds how long a start waits for the database server.
-const startTimeout = 30 * time.Second
+const (
+	startTimeout = 30 * time.Second // for the database server to answer
+	stopTimeout  = 15 * time.Second // for requests under way to end
+)
 
 // New opens everything and listens, so that an address is known, but answers nothing
 // before Run. When it fails, it closes what it opened.
 func New(ctx context.Context, c config.Config, log *slog.Logger) (_ *Service, err error) {
-	s := &Service{Config: c, log: log}
+	s := &Service{Config: c, log: log, patience: stopTimeout}
 	defer func() {
 		if err != nil {
 			s.Close()
@@ -69,17 +74,17 @@ func New(ctx context.Context, c config.Config, log *slog.Logger) (_ *Service, er
 	if err := s.Store.WaitReady(ready); err != nil {
 		return nil, fmt.Errorf("the database did not answer within %s: %w", startTimeout, err)
 	}
+	if s.listener, err = listen(ctx, c.Listen); err != nil {
+		return nil, err
+	}
+	if s.BaseURL = c.PublicURL; s.BaseURL == "" {
+		s.BaseURL = s.LocalURL()
+	}
 	if err := s.Store.Migrate(ctx); err != nil {
 		return nil, err
 	}
-	if err := s.openRedis(); err != nil {
+	if err := s.openRedis(ctx); err != nil {
 		return nil, err
-	}
-	if s.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen); err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", c.Listen, err)
-	}
-	if s.BaseURL = c.PublicURL; s.BaseURL == "" {
-		s.BaseURL = "http://" + s.listener.Addr().String()
 	}
 	s.Writer = rolesync.NewWriter(s.Store, s.Redis, c.Redis.Prefix, log)
 	s.Engine = rolesync.New(rolesync.Options{Store: s.Store, Writer: s.Writer, Log: log})
@@ -109,41 +114,29 @@ func RedisOptions(c config.Config) rolesync.RedisOptions {
 	}
 }
 
-// embeddedFile tells other processes of this folder, such as rolesync verify, where
-// the embedded Redis is.
-const embeddedFile = "embedded-redis"
-
-func (s *Service) openRedis() (err error) {
+func (s *Service) openRedis(ctx context.Context) (err error) {
 	options := RedisOptions(s.Config)
 	if s.Config.Redis.Embedded() {
-		if s.embedded, err = rolesync.StartEmbedded(); err != nil {
+		if s.embedded, err = startEmbedded(ctx, s.Config.Data); err != nil {
 			return err
 		}
-		options.Addresses = []string{s.embedded.Addr()}
-		if err := os.MkdirAll(s.Config.Data, 0o700); err != nil {
-			return fmt.Errorf("data folder: %w", err)
-		}
-		if err := os.WriteFile(filepath.Join(s.Config.Data, embeddedFile), []byte(s.embedded.Addr()), 0o600); err != nil {
-			return fmt.Errorf("tell where the embedded redis is: %w", err)
-		}
+		options.Addresses = []string{s.embedded.redis.Addr()}
 	}
 	s.Redis, err = rolesync.Dial(options)
 	return err
 }
 
 // DialRedis returns a client of the Redis that a service with this configuration
-// writes to, which may be one embedded in another process; nil when none is running.
+// writes to, which may be one embedded in another process; nil when that is not
+// running.
 func DialRedis(c config.Config) (rolesync.Client, error) {
 	options := RedisOptions(c)
 	if c.Redis.Embedded() {
-		addr, err := os.ReadFile(filepath.Join(c.Data, embeddedFile))
-		if errors.Is(err, os.ErrNotExist) {
-			return nil, nil
+		addr, err := embeddedAddr(c.Data)
+		if addr == "" || err != nil {
+			return nil, err
 		}
-		if err != nil {
-			return nil, fmt.Errorf("find the embedded redis: %w", err)
-		}
-		options.Addresses = []string{string(addr)}
+		options.Addresses = []string{addr}
 	}
 	return rolesync.Dial(options)
 }
@@ -153,7 +146,33 @@ func (s *Service) EmbeddedRedis() string {
 	if s.embedded == nil {
 		return ""
 	}
-	return s.embedded.Addr()
+	return s.embedded.redis.Addr()
+}
+
+// listen gives the reason in words that help, where there are such.
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("listen on %s: another program, perhaps another rolesync, has this port; choose one with ROLESYNC_LISTEN", address)
+	}
+	if failed, ok := errors.AsType[*net.OpError](err); ok {
+		err = failed.Err // without the address, which is said already
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", address, err)
+	}
+	return listener, nil
+}
+
+// LocalURL is how programs on the same machine reach the service, whatever its public
+// URL is.
+func (s *Service) LocalURL() string {
+	addr := s.listener.Addr().(*net.TCPAddr)
+	host := addr.IP.String()
+	if addr.IP.IsUnspecified() { // all addresses, of both families
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, strconv.Itoa(addr.Port))
 }
 
 // newServer mounts every part of the HTTP surface.
@@ -170,7 +189,9 @@ func (s *Service) newServer() *http.Server {
 		}},
 		&web.Health{Checks: map[string]func(context.Context) web.State{"database": s.databaseState, "redis": s.redisState}},
 	}
+	// Cleaning a path would lead "..", decoded or not, to another tenant's address.
 	router := mux.NewRouter().SkipClean(true).UseEncodedPath()
+	router.Use(web.Routed)
 	for _, part := range parts {
 		part.Mount(router)
 	}
@@ -225,10 +246,11 @@ func (s *Service) Run(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	s.log.Info("rolesync stops")
-	stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
+	stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.patience)
 	defer cancel()
 	if err := s.server.Shutdown(stopCtx); err != nil {
-		return fmt.Errorf("some requests did not end in time: %w", err)
+		_ = s.server.Close() // its error would be about connections that are cut anyway
+		return fmt.Errorf("some requests did not end within %s and were cut", s.patience)
 	}
 	return nil
 }
@@ -243,8 +265,7 @@ func (s *Service) Close() {
 		_ = s.Redis.Close()
 	}
 	if s.embedded != nil {
-		s.embedded.Close()
-		_ = os.Remove(filepath.Join(s.Config.Data, embeddedFile))
+		s.embedded.close()
 	}
 	if s.Store != nil {
 		if err := s.Store.Close(); err != nil {
