@@ -17,12 +17,16 @@ const (
 	fillPage         = 2_000 // assignments read at once
 	fillAtOnce       = 3     // organizations
 	generationsEvery = 15    // identity checks, between looks at every organization
+
+	// fillPatience is how long a filling may be silent before another process takes it
+	// for dead.
+	fillPatience = 10 * time.Second
 )
 
 // watch notices that Redis is not the one that was filled, and fills it.
 func (w *Writer) watch(ctx context.Context) {
 	for n := 0; ; n++ {
-		if err := w.check(ctx, n%generationsEvery == 0); ctx.Err() == nil {
+		if err := w.check(ctx, n%generationsEvery == 0 || w.hasUnfilled()); ctx.Err() == nil {
 			w.checked(err)
 		}
 		if !wait(ctx, checkInterval) {
@@ -72,7 +76,7 @@ func (w *Writer) fillAll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := w.fillEach(ctx, func(store.OrganizationGeneration, int64) bool { return true }); err != nil {
+	if err := w.fillEach(ctx, func(store.OrganizationGeneration, generation) bool { return true }); err != nil {
 		return err
 	}
 	// Before the mark: a server that was replaced meanwhile is not what was filled.
@@ -94,15 +98,44 @@ func (w *Writer) fillAll(ctx context.Context) error {
 	return nil
 }
 
-// fillLost fills the organizations whose keys are gone or of another generation.
+// fillLost fills the organizations whose keys are gone or of another generation, unless
+// another process is at it: two that overtook each other would never end.
 func (w *Writer) fillLost(ctx context.Context) error {
-	return w.fillEach(ctx, func(sql store.OrganizationGeneration, redis int64) bool {
-		return sql.Generation > 0 && sql.Generation != redis
+	now := directory.Now()
+	return w.fillEach(ctx, func(sql store.OrganizationGeneration, redis generation) bool {
+		fresh := now.Sub(redis.filling).Abs() < fillPatience
+		return sql.Generation > 0 && sql.Generation != redis.number && (!fresh || w.isUnfilled(sql.Organization))
 	})
 }
 
+// unfilled are organizations whose filling failed in this process, so that nobody needs
+// to wait for it.
+type unfilled map[directory.OrganizationID]bool
+
+func (w *Writer) setUnfilled(id directory.OrganizationID, failed bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if failed {
+		w.unfilled[id] = true
+	} else {
+		delete(w.unfilled, id)
+	}
+}
+
+func (w *Writer) isUnfilled(id directory.OrganizationID) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.unfilled[id]
+}
+
+func (w *Writer) hasUnfilled() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.unfilled) > 0
+}
+
 // fillEach fills the chosen organizations, some at once.
-func (w *Writer) fillEach(ctx context.Context, choose func(sql store.OrganizationGeneration, redis int64) bool) error {
+func (w *Writer) fillEach(ctx context.Context, choose func(sql store.OrganizationGeneration, redis generation) bool) error {
 	var after directory.OrganizationID
 	for {
 		page, err := w.store.Generations(ctx, after, 1000)
@@ -121,7 +154,7 @@ func (w *Writer) fillEach(ctx context.Context, choose func(sql store.Organizatio
 		group.SetLimit(fillAtOnce)
 		for i, g := range page {
 			if choose(g, inRedis[i]) {
-				group.Go(func() error { return w.fill(groupCtx, g.Organization) })
+				group.Go(func() error { _, err := w.fill(groupCtx, g.Organization); return err })
 			}
 		}
 		if err := group.Wait(); err != nil {
@@ -134,24 +167,28 @@ func (w *Writer) fillEach(ctx context.Context, choose func(sql store.Organizatio
 // fill replaces an organization's keys by what SQL holds. Live writes meanwhile go to
 // the old and the new keys, and an older version never replaces a newer one, so the
 // result is as new as either. A filling of a higher generation, by another process,
-// takes this one's place.
-func (w *Writer) fill(ctx context.Context, organization directory.OrganizationID) error {
+// takes this one's place; then it reports false.
+func (w *Writer) fill(ctx context.Context, organization directory.OrganizationID) (filled bool, err error) {
+	defer func() { w.setUnfilled(organization, err != nil) }()
 	inRedis, err := w.sink.generations(ctx, []directory.OrganizationID{organization})
 	if err != nil {
-		return err
+		return false, err
 	}
-	basis, err := w.store.NextGeneration(ctx, organization, inRedis[0])
+	basis, err := w.store.NextGeneration(ctx, organization, inRedis[0].number)
 	if err != nil {
-		return fmt.Errorf("fill %s: %w", organization, err)
+		return false, fmt.Errorf("fill %s: %w", organization, err)
 	}
-	overtaken, err := w.fillGeneration(ctx, organization, basis)
-	if err != nil {
-		return fmt.Errorf("fill %s: %w", organization, err)
+	answer, err := w.fillGeneration(ctx, organization, basis)
+	switch {
+	case err != nil:
+		return false, fmt.Errorf("fill %s: %w", organization, err)
+	case answer == "":
+		return false, fmt.Errorf("fill %s: redis lost its data meanwhile", organization)
+	case answer != delivered:
+		w.log.Info("another process fills the organization", "org", string(organization), "generation", answer)
+		return false, nil
 	}
-	if overtaken != delivered {
-		w.log.Info("another process fills the organization", "org", string(organization), "generation", overtaken)
-	}
-	return nil
+	return true, nil
 }
 
 func (w *Writer) fillGeneration(ctx context.Context, organization directory.OrganizationID, basis store.Basis) (answer string, err error) {

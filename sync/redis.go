@@ -140,7 +140,7 @@ func (s *sink) publishCall(d *delivery, mode string, chunk []store.Assignment) (
 func (s *sink) begin(ctx context.Context, organization directory.OrganizationID, generation int64) (string, error) {
 	org := string(organization)
 	keys := []string{s.keys.Meta(org), s.next(s.keys.Assignments(org)), s.next(s.keys.Aliases(org))}
-	return beginScript.Run(ctx, s.client, keys, generation).Text()
+	return beginScript.Run(ctx, s.client, keys, generation, directory.Now().Format(time.RFC3339Nano)).Text()
 }
 
 func (s *sink) swap(ctx context.Context, organization directory.OrganizationID, basis store.Basis) (string, error) {
@@ -150,23 +150,29 @@ func (s *sink) swap(ctx context.Context, organization directory.OrganizationID, 
 	return swapScript.Run(ctx, s.client, keys, basis.Generation, basis.RulesVersion, directory.Now().Format(time.RFC3339Nano)).Text()
 }
 
-// generations returns the generation of each organization in Redis; 0 for none.
-func (s *sink) generations(ctx context.Context, organizations []directory.OrganizationID) ([]int64, error) {
+// generation is that of an organization's keys in Redis.
+type generation struct {
+	number  int64     // 0: there are none
+	filling time.Time // when a filling that has not ended was last at work
+}
+
+// generations returns the generation of each organization in Redis. What cannot be
+// read counts as none, so that it is filled anew.
+func (s *sink) generations(ctx context.Context, organizations []directory.OrganizationID) ([]generation, error) {
 	pipe := s.client.Pipeline()
-	cmds := make([]*redis.StringCmd, len(organizations))
+	cmds := make([]*redis.SliceCmd, len(organizations))
 	for i, organization := range organizations {
-		cmds[i] = pipe.HGet(ctx, s.keys.Meta(string(organization)), "generation")
+		cmds[i] = pipe.HMGet(ctx, s.keys.Meta(string(organization)), "generation", "rebuilding_at")
 	}
-	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
+	if _, err := pipe.Exec(ctx); err != nil {
 		return nil, fmt.Errorf("read generations: %w", err)
 	}
-	generations := make([]int64, len(cmds))
+	generations := make([]generation, len(cmds))
 	for i, cmd := range cmds {
-		n, err := cmd.Int64()
-		if err != nil && !errors.Is(err, redis.Nil) {
-			return nil, fmt.Errorf("read generation of %s: %w", organizations[i], err)
-		}
-		generations[i] = n
+		number, _ := cmd.Val()[0].(string)
+		at, _ := cmd.Val()[1].(string)
+		generations[i].number, _ = strconv.ParseInt(number, 10, 64)
+		generations[i].filling, _ = time.Parse(time.RFC3339Nano, at)
 	}
 	return generations, nil
 }

@@ -219,7 +219,7 @@ func testGenerations(t *testing.T, k *keyspace) {
 	k.live(8, assignment("usr_a", 3)) // of a filling that is about to begin
 	k.want(map[string]int64{"usr_a": 3}, map[string]string{})
 	got, err := k.generations(t.Context(), []directory.OrganizationID{k.organization, "org_none"})
-	if err != nil || len(got) != 2 || got[0] != 7 || got[1] != 0 {
+	if err != nil || len(got) != 2 || got[0].number != 7 || got[1].number != 0 {
 		t.Errorf("generations = %v, %v", got, err)
 	}
 }

@@ -118,7 +118,8 @@ func (v *Verifier) Repair(ctx context.Context, e *Engine, found Verification) er
 	}
 	var errs []error
 	for _, organization := range slices.Sorted(maps.Keys(fill)) {
-		errs = append(errs, v.Writer.fill(ctx, organization))
+		_, err := v.Writer.fill(ctx, organization)
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }

@@ -30,6 +30,7 @@ type Writer struct {
 	since     time.Time          // guarded by mu: since when Health is degraded
 	filling   bool               // guarded by mu: organizations are being filled anew
 	identity  string             // guarded by mu: of the Redis that was last filled
+	unfilled  unfilled           // guarded by mu: whose filling failed here
 	published int64              // guarded by mu: assignments written since the start
 }
 
@@ -56,7 +57,7 @@ const (
 
 // NewWriter returns a writer on a client that the caller configures and closes.
 func NewWriter(s *store.Store, client redis.UniversalClient, prefix string, log *slog.Logger) *Writer {
-	return &Writer{store: s, sink: newSink(client, prefix), log: log, wake: make(chan struct{}, 1), queue: map[subject]queued{}, lost: true}
+	return &Writer{store: s, sink: newSink(client, prefix), log: log, wake: make(chan struct{}, 1), queue: map[subject]queued{}, unfilled: unfilled{}, lost: true}
 }
 
 // offer queues new versions. It never blocks: what does not fit is found in SQL.
@@ -67,12 +68,13 @@ func (w *Writer) offer(basis store.Basis, assignments []store.Assignment) {
 	w.mu.Lock()
 	for _, a := range assignments {
 		key := subject{a.Organization, a.User}
-		if held, ok := w.queue[key]; ok && held.assignment.Version >= a.Version {
+		held, ok := w.queue[key]
+		if ok && held.assignment.Version >= a.Version {
 			continue
 		}
-		if len(w.queue) >= queueLimit {
+		if !ok && len(w.queue) >= queueLimit {
 			w.lost = true
-			break
+			continue
 		}
 		w.queue[key] = queued{basis, a}
 	}
@@ -127,8 +129,16 @@ func (w *Writer) last() {
 	}
 }
 
-// writeAll writes what is queued, and what was dropped from the queue.
-func (w *Writer) writeAll(ctx context.Context) error {
+// writeAll writes what is queued, and what was dropped from the queue. What it took and
+// could not write is found in SQL by the next call.
+func (w *Writer) writeAll(ctx context.Context) (err error) {
+	defer func() {
+		if err != nil {
+			w.mu.Lock()
+			w.lost = true
+			w.mu.Unlock()
+		}
+	}()
 	for {
 		deliveries, lost := w.take()
 		w.batch = 0
@@ -184,16 +194,8 @@ func (w *Writer) take() (deliveries []*delivery, lost bool) {
 	return deliveries, lost
 }
 
-// deliver writes to Redis and remembers in SQL what was written. When it fails, the
-// sweep takes over.
-func (w *Writer) deliver(ctx context.Context, deliveries []*delivery) (err error) {
-	defer func() {
-		if err != nil {
-			w.mu.Lock()
-			w.lost = true
-			w.mu.Unlock()
-		}
-	}()
+// deliver writes to Redis and remembers in SQL what was written.
+func (w *Writer) deliver(ctx context.Context, deliveries []*delivery) error {
 	if err := w.sink.publish(ctx, deliveries, "live"); err != nil {
 		return err
 	}
@@ -202,8 +204,12 @@ func (w *Writer) deliver(ctx context.Context, deliveries []*delivery) (err error
 		if d.answer != delivered {
 			// This organization has no keys yet, or Redis lost them, or another
 			// process filled it anew since the change.
-			if err := w.catchUp(ctx, d); err != nil {
+			written, err := w.catchUp(ctx, d)
+			if err != nil {
 				return err
+			}
+			if !written {
+				continue // not known to be there: the sweep writes them again
 			}
 		}
 		for _, a := range d.assignments {
@@ -219,15 +225,15 @@ func (w *Writer) deliver(ctx context.Context, deliveries []*delivery) (err error
 
 // catchUp delivers to an organization whose generation in Redis is not the
 // delivery's: with the current one, or by filling it from SQL, which holds the
-// delivered assignments.
-func (w *Writer) catchUp(ctx context.Context, d *delivery) error {
+// delivered assignments. It reports whether they are there now.
+func (w *Writer) catchUp(ctx context.Context, d *delivery) (written bool, err error) {
 	generation, err := w.store.Generation(ctx, d.organization)
 	if err != nil {
-		return err
+		return false, err
 	}
 	d.basis.Generation = generation
 	if err := w.sink.publish(ctx, []*delivery{d}, "live"); err != nil || d.answer == delivered {
-		return err
+		return err == nil, err
 	}
 	return w.fill(ctx, d.organization)
 }

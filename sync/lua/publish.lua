@@ -14,6 +14,7 @@ local mode = ARGV[1]
 
 if mode == 'fill' then
   if rebuilding ~= ARGV[2] then return rebuilding or '' end
+  redis.call('HSET', KEYS[1], 'rebuilding_at', ARGV[4])
 elseif generation then
   if tonumber(generation) > tonumber(ARGV[2]) then return generation end
 elseif not rebuilding then

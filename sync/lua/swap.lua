@@ -9,5 +9,5 @@ for i = 2, 3 do
   if redis.call('EXISTS', KEYS[i + 2]) == 1 then redis.call('RENAME', KEYS[i + 2], KEYS[i]) end
 end
 redis.call('HSET', KEYS[1], 'generation', ARGV[1], 'rule_set_version', ARGV[2], 'updated_at', ARGV[3])
-redis.call('HDEL', KEYS[1], 'rebuilding')
+redis.call('HDEL', KEYS[1], 'rebuilding', 'rebuilding_at')
 return 'ok'
