@@ -113,7 +113,7 @@ func Run(ctx context.Context, o Options) (Report, error) {
 		return Report{}, err
 	}
 	out := newPrinter(o.Out)
-	out.title(fmt.Sprintf("%s session against %s: %d users, %d groups", o.Provider, o.URL, o.Users, o.Groups))
+	out.title(fmt.Sprintf("%s session against %s: %s, %s", o.Provider, o.URL, count(o.Users, "user"), count(o.Groups, "group")))
 
 	s := &session{
 		options: o,
@@ -148,6 +148,13 @@ func Run(ctx context.Context, o Options) (Report, error) {
 	}
 	out.report(report)
 	return report, errors.Join(err, report.err())
+}
+
+// Check returns what makes no session of the options, before anything is sent or
+// printed.
+func (o Options) Check() error {
+	_, err := o.complete()
+	return err
 }
 
 // complete fills the defaults in and refuses what makes no session.
