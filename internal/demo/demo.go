@@ -13,20 +13,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
+	"path"
 	"path/filepath"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/rolesync/rolesync/claims"
 	"github.com/rolesync/rolesync/internal/admin"
 	"github.com/rolesync/rolesync/internal/app"
-	"github.com/rolesync/rolesync/internal/credential"
 	"github.com/rolesync/rolesync/internal/directory"
 	"github.com/rolesync/rolesync/internal/fault"
 	"github.com/rolesync/rolesync/internal/simulate"
-	"github.com/rolesync/rolesync/internal/store"
 	"github.com/rolesync/rolesync/mapping"
 	rolesync "github.com/rolesync/rolesync/sync"
 )
@@ -45,17 +43,29 @@ type Info struct {
 // FileName is where the information is, within the data folder.
 const FileName = "demo.json"
 
-// Read returns what an earlier start of the demo left in the data folder.
+// Read returns what an earlier start of the demo left in the data folder. Its errors
+// name the file.
 func Read(data string) (Info, error) {
-	text, err := os.ReadFile(filepath.Join(data, FileName))
+	name := filepath.Join(data, FileName)
+	text, err := os.ReadFile(name)
 	if err != nil {
 		return Info{}, err
 	}
 	var info Info
 	if err := json.Unmarshal(text, &info); err != nil {
-		return Info{}, fmt.Errorf("%s: %w", filepath.Join(data, FileName), err)
+		return Info{}, damaged(name, err)
+	}
+	if _, err := directory.ParseConnectionID(path.Base(info.SCIMURL)); err != nil {
+		return Info{}, damaged(name, fmt.Errorf("scim_url: %w", err))
+	}
+	if info.APIKey == "" || info.Organization == "" || info.SCIMToken == "" {
+		return Info{}, damaged(name, errors.New("api_key, organization or scim_token is missing"))
 	}
 	return info, nil
+}
+
+func damaged(name string, err error) error {
+	return fmt.Errorf("%s is not as the demo wrote it: %w; without the file, the next start makes a new demo organization", name, err)
 }
 
 // Demo is the demo of one service.
@@ -64,13 +74,19 @@ type Demo struct {
 	// First says that this start made it: nothing has been synchronised yet.
 	First bool
 
-	service *app.Service
+	// Program is how a person calls this program, and Settings are the names of the
+	// variables that it was given and that another call needs as well.
+	Program  string
+	Settings []string
+
+	service  *app.Service
+	replaced bool // there was a demo.json, of another database
 }
 
 // Prepare finds or makes the demo organization of a service, and brings demo.json up
 // to date: addresses may have changed since the last start.
 func Prepare(ctx context.Context, s *app.Service) (*Demo, error) {
-	d := &Demo{service: s}
+	d := &Demo{Program: "rolesync", service: s}
 	info, err := Read(s.Config.Data)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
@@ -78,21 +94,21 @@ func Prepare(ctx context.Context, s *app.Service) (*Demo, error) {
 	case err != nil:
 		return nil, err
 	default:
-		// Another database may be configured since.
+		d.Info = info
 		_, err := s.Store.Organization(ctx, directory.OrganizationID(info.Organization))
-		if d.First = fault.Is(err, fault.NotFound); err != nil && !d.First {
+		d.replaced = fault.Is(err, fault.NotFound) // another database is configured since
+		d.First = d.replaced
+		if err != nil && !d.replaced {
 			return nil, err
 		}
-		d.Info = info
 	}
 	if d.First {
 		if err := d.make(ctx); err != nil {
 			return nil, fmt.Errorf("make the demo organization: %w", err)
 		}
 	}
-	connection := d.SCIMURL[strings.LastIndexByte(d.SCIMURL, '/')+1:]
 	d.APIURL = s.BaseURL + "/api/v1"
-	d.SCIMURL = s.BaseURL + "/scim/v2/" + connection
+	d.SCIMURL = s.BaseURL + d.scimPath()
 	d.DatabaseURL = app.DatabaseURL(s.Config)
 	if d.RedisAddr = s.EmbeddedRedis(); d.RedisAddr == "" {
 		d.RedisAddr = rolesync.AddressOf(app.RedisOptions(s.Config))
@@ -100,15 +116,23 @@ func Prepare(ctx context.Context, s *app.Service) (*Demo, error) {
 	return d, d.write()
 }
 
-// make creates a key of the admin API, and with it, so to speak, the rest.
+// scimPath is the path of the SCIM base URL.
+func (d *Demo) scimPath() string { return "/scim/v2/" + path.Base(d.SCIMURL) }
+
+// make creates the organization and all that belongs to it. Roles that the deployment
+// has already stay as they are. The key comes last, so that a failure before it leaves
+// no key behind that nobody knows.
 func (d *Demo) make(ctx context.Context) error {
 	a := d.service.Admin
-	key, stored := credential.New(credential.AdminKey, directory.Now(), time.Time{})
-	if err := d.service.Store.CreateAdminKey(ctx, store.AdminKey{Stored: stored, Name: "demo"}); err != nil {
+	by := admin.Actor{Name: "rolesync serve --demo", Request: directory.NewRequestID()}
+	held, err := a.Roles(ctx, by)
+	if err != nil {
 		return err
 	}
-	by := admin.Actor{Name: "admin key " + stored.ID, Request: directory.NewRequestID()}
 	for _, role := range roles {
+		if slices.ContainsFunc(held, func(other mapping.Role) bool { return other.Key == role.Key }) {
+			continue
+		}
 		if _, err := a.PutRole(ctx, by, role); err != nil {
 			return err
 		}
@@ -124,7 +148,11 @@ func (d *Demo) make(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.Info = Info{APIKey: key, Organization: string(organization.ID), SCIMURL: "/" + string(connection.ID), SCIMToken: token}
+	_, key, err := a.CreateAdminKey(ctx, by, "demo", time.Time{})
+	if err != nil {
+		return err
+	}
+	d.Info = Info{APIKey: key, Organization: string(organization.ID), SCIMURL: string(connection.ID), SCIMToken: token}
 	return nil
 }
 
@@ -159,61 +187,34 @@ func (d *Demo) write() error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(d.service.Config.Data, 0o700); err != nil {
-		return err
+	data := d.service.Config.Data
+	if err := os.MkdirAll(data, 0o700); err != nil {
+		return fmt.Errorf("data folder: %w", err)
 	}
-	path := filepath.Join(d.service.Config.Data, FileName)
-	if err := os.WriteFile(path+".new", append(text, '\n'), 0o600); err != nil {
+	file, err := os.CreateTemp(data, FileName+".*") // mode 0600
+	if err != nil {
+		return fmt.Errorf("data folder: %w", err)
+	}
+	_, err = file.Write(append(text, '\n'))
+	err = errors.Join(err, file.Close())
+	if err == nil {
+		err = os.Rename(file.Name(), filepath.Join(data, FileName))
+	}
+	if err != nil {
+		_ = os.Remove(file.Name()) // the first error is the one to tell
 		return fmt.Errorf("write %s: %w", FileName, err)
 	}
-	return os.Rename(path+".new", path)
+	return nil
 }
 
 // Play has Okta synchronise 20 users and 5 groups into the running service, over HTTP,
 // and prints each assignment as it lands in Redis.
 func (d *Demo) Play(ctx context.Context, out io.Writer) error {
 	_, err := simulate.Run(ctx, simulate.Options{
-		Provider: simulate.Okta, URL: d.SCIMURL, Token: d.SCIMToken, Users: 20, Groups: 5, Seed: 1, // as rolesync simulate has by default
+		Provider: simulate.Okta, Users: 20, Groups: 5, Seed: 1, // as rolesync simulate has by default
+		URL: d.service.LocalURL() + d.scimPath(), Token: d.SCIMToken, // the public URL may lead through a proxy that does not run yet
 		Reader: claims.NewReader(d.service.Redis, claims.Keys{Prefix: d.service.Config.Redis.Prefix}), Organization: d.Organization,
 		Out: out, Progress: simulate.Landings,
 	})
 	return err
-}
-
-// Print tells a person where everything is.
-func (d *Demo) Print(out io.Writer) {
-	host, port, err := net.SplitHostPort(d.RedisAddr)
-	if err != nil {
-		host, port = d.RedisAddr, "6379"
-	}
-	keys := claims.Keys{Prefix: d.service.Config.Redis.Prefix}
-	fmt.Fprintf(out, `
-rolesync demo
-
-  Admin API   %s
-  Key         %s
-  SCIM        %s
-  Token       %s
-  Redis       %s
-  For scripts %s
-
-  All assignments of the demo organization, as a token issuer reads them:
-
-    redis-cli -h %s -p %s HGETALL '%s'
-
-`, d.APIURL, d.APIKey, d.SCIMURL, d.SCIMToken, d.RedisAddr, filepath.Join(d.service.Config.Data, FileName), host, port, keys.Assignments(d.Organization))
-}
-
-// PrintNext tells a person what to try.
-func (d *Demo) PrintNext(out io.Writer) {
-	fmt.Fprintf(out, `
-  Next, in another terminal:
-
-    go run ./cmd/rolesync simulate entra      another provider's session, with a report per user
-    go run ./cmd/rolesync verify              proves that facts, rules, SQL and Redis agree
-    curl -H 'Authorization: Bearer %s' %s/organizations/%s/users
-
-  Ctrl-C stops; the data stays in %s.
-
-`, d.APIKey, d.APIURL, d.Organization, d.service.Config.Data)
 }
