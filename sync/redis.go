@@ -61,13 +61,14 @@ type delivery struct {
 	basis        store.Basis
 	assignments  []store.Assignment
 	answer       string // "ok", or the generation that Redis is at
+	err          error  // why not all of it may have been written
 }
 
 const delivered = "ok"
 
 // publish writes all deliveries in one pipeline, each in calls of at most
-// scriptUsers, and sets their answers. An error means that some may not have been
-// written; all may be repeated.
+// scriptUsers, and sets their answers. An error means that some, which have one too,
+// may not have been written; all may be repeated.
 func (s *sink) publish(ctx context.Context, deliveries []*delivery, mode string) error {
 	err := s.pipeline(ctx, deliveries, mode)
 	if !redis.HasErrorPrefix(err, "NOSCRIPT") {
@@ -97,7 +98,7 @@ func (s *sink) pipeline(ctx context.Context, deliveries []*delivery, mode string
 	var calls []call
 	pipe := s.client.Pipeline()
 	for _, d := range deliveries {
-		d.answer = delivered
+		d.answer, d.err = delivered, nil
 		for chunk := range slices.Chunk(d.assignments, scriptUsers) {
 			keys, args := s.publishCall(d, mode, chunk)
 			calls = append(calls, call{d, pipe.EvalSha(ctx, publishScript.Hash(), keys, args...)})
@@ -107,9 +108,12 @@ func (s *sink) pipeline(ctx context.Context, deliveries []*delivery, mode string
 	for _, c := range calls {
 		answer, failed := c.cmd.Text()
 		switch {
-		case failed != nil && (err == nil || redis.HasErrorPrefix(failed, "NOSCRIPT")):
-			err = failed
-		case failed == nil && answer != delivered:
+		case failed != nil:
+			c.to.err = failed
+			if err == nil || redis.HasErrorPrefix(failed, "NOSCRIPT") {
+				err = failed
+			}
+		case answer != delivered:
 			c.to.answer = answer
 		}
 	}
@@ -153,6 +157,7 @@ func (s *sink) swap(ctx context.Context, organization directory.OrganizationID, 
 // generation is that of an organization's keys in Redis.
 type generation struct {
 	number  int64     // 0: there are none
+	highest int64     // that was ever begun, as far as Redis knows
 	filling time.Time // when a filling that has not ended was last at work
 }
 
@@ -162,17 +167,22 @@ func (s *sink) generations(ctx context.Context, organizations []directory.Organi
 	pipe := s.client.Pipeline()
 	cmds := make([]*redis.SliceCmd, len(organizations))
 	for i, organization := range organizations {
-		cmds[i] = pipe.HMGet(ctx, s.keys.Meta(string(organization)), "generation", "rebuilding_at")
+		cmds[i] = pipe.HMGet(ctx, s.keys.Meta(string(organization)), "generation", "rebuilding", "rebuilding_at")
 	}
 	if _, err := pipe.Exec(ctx); err != nil {
 		return nil, fmt.Errorf("read generations: %w", err)
 	}
 	generations := make([]generation, len(cmds))
 	for i, cmd := range cmds {
-		number, _ := cmd.Val()[0].(string)
-		at, _ := cmd.Val()[1].(string)
-		generations[i].number, _ = strconv.ParseInt(number, 10, 64)
-		generations[i].filling, _ = time.Parse(time.RFC3339Nano, at)
+		var field [3]string
+		for j := range field {
+			field[j], _ = cmd.Val()[j].(string)
+		}
+		g := &generations[i]
+		g.number, _ = strconv.ParseInt(field[0], 10, 64)
+		g.highest, _ = strconv.ParseInt(field[1], 10, 64)
+		g.highest = max(g.highest, g.number)
+		g.filling, _ = time.Parse(time.RFC3339Nano, field[2])
 	}
 	return generations, nil
 }

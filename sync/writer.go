@@ -1,7 +1,9 @@
 package sync
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -194,23 +196,21 @@ func (w *Writer) take() (deliveries []*delivery, lost bool) {
 	return deliveries, lost
 }
 
-// deliver writes to Redis and remembers in SQL what was written.
+// deliver writes to Redis and remembers in SQL what was written: also when it returns
+// an error, which may be that of one organization.
 func (w *Writer) deliver(ctx context.Context, deliveries []*delivery) error {
-	if err := w.sink.publish(ctx, deliveries, "live"); err != nil {
-		return err
-	}
+	failed := w.sink.publish(ctx, deliveries, "live")
 	var written []store.Written
 	for _, d := range deliveries {
-		if d.answer != delivered {
+		there := d.err == nil && d.answer == delivered
+		if d.err == nil && !there {
 			// This organization has no keys yet, or Redis lost them, or another
 			// process filled it anew since the change.
-			written, err := w.catchUp(ctx, d)
-			if err != nil {
-				return err
-			}
-			if !written {
-				continue // not known to be there: the sweep writes them again
-			}
+			there, d.err = w.catchUp(ctx, d)
+			failed = cmp.Or(failed, d.err)
+		}
+		if !there {
+			continue // not known to be there: the sweep writes them again
 		}
 		for _, a := range d.assignments {
 			written = append(written, store.Written{Organization: a.Organization, User: a.User, Version: a.Version})
@@ -220,7 +220,7 @@ func (w *Writer) deliver(ctx context.Context, deliveries []*delivery) error {
 	w.published += int64(len(written))
 	w.mu.Unlock()
 	// An error costs no more than writing them again.
-	return w.store.MarkPublished(ctx, written)
+	return cmp.Or(w.store.MarkPublished(ctx, written), failed)
 }
 
 // catchUp delivers to an organization whose generation in Redis is not the
@@ -238,14 +238,15 @@ func (w *Writer) catchUp(ctx context.Context, d *delivery) (written bool, err er
 	return w.fill(ctx, d.organization)
 }
 
-// sweep writes all unpublished assignments that are at least as old as that.
-func (w *Writer) sweep(ctx context.Context, age time.Duration) error {
+// sweep writes all unpublished assignments that are at least as old as that. What Redis
+// refuses of one organization does not keep the others waiting: its error comes last.
+func (w *Writer) sweep(ctx context.Context, age time.Duration) (refused error) {
 	var organization directory.OrganizationID
 	var user directory.UserID
 	for {
 		page, err := w.store.Unpublished(ctx, directory.Now(), age, organization, user, batchLimit)
 		if err != nil || len(page) == 0 {
-			return err
+			return cmp.Or(err, refused)
 		}
 		var deliveries []*delivery
 		for _, a := range page {
@@ -261,12 +262,21 @@ func (w *Writer) sweep(ctx context.Context, age time.Duration) error {
 			}
 		}
 		if err := w.deliver(ctx, deliveries); err != nil {
-			return err
+			if _, answered := errors.AsType[redis.Error](err); !answered {
+				return err // Redis, or SQL, is away
+			}
+			refused = err
 		}
 		last := page[len(page)-1]
 		organization, user = last.Organization, last.User
+		if deliveries[len(deliveries)-1].err != nil {
+			user = afterAllUsers
+		}
 	}
 }
+
+// afterAllUsers is behind every id of a user.
+const afterAllUsers directory.UserID = "usr~"
 
 // wait reports whether the time passed before ctx ended.
 func wait(ctx context.Context, d time.Duration) bool {
