@@ -174,7 +174,7 @@ func (w *Writer) fill(ctx context.Context, organization directory.OrganizationID
 	if err != nil {
 		return false, err
 	}
-	basis, err := w.store.NextGeneration(ctx, organization, inRedis[0].number)
+	basis, err := w.store.NextGeneration(ctx, organization, inRedis[0].highest)
 	if err != nil {
 		return false, fmt.Errorf("fill %s: %w", organization, err)
 	}
@@ -182,13 +182,14 @@ func (w *Writer) fill(ctx context.Context, organization directory.OrganizationID
 	switch {
 	case err != nil:
 		return false, fmt.Errorf("fill %s: %w", organization, err)
-	case answer == "":
-		return false, fmt.Errorf("fill %s: redis lost its data meanwhile", organization)
-	case answer != delivered:
-		w.log.Info("another process fills the organization", "org", string(organization), "generation", answer)
-		return false, nil
+	case answer == delivered:
+		return true, nil
 	}
-	return true, nil
+	if by, err := strconv.ParseInt(answer, 10, 64); err != nil || by <= basis.Generation {
+		return false, fmt.Errorf("fill %s: redis lost its data meanwhile", organization)
+	}
+	w.log.Info("another process fills the organization", "org", string(organization), "generation", answer)
+	return false, nil
 }
 
 func (w *Writer) fillGeneration(ctx context.Context, organization directory.OrganizationID, basis store.Basis) (answer string, err error) {

@@ -125,6 +125,25 @@ func TestFillingOfAnotherProcessIsLeftAlone(t *testing.T) {
 	}
 }
 
+// A database that was restored from a backup may know a lower generation than a filling
+// that has died left behind.
+func TestFillingGoesAboveWhatRedisKnows(t *testing.T) {
+	t.Parallel()
+	q := newStill(t)
+	q.user(t)
+	q.writeNow(t)
+	ctx := t.Context()
+	if err := q.sink.client.HSet(ctx, q.sink.keys.Meta(string(q.organization)), "rebuilding", 90, "generation", 40).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if filled, err := q.fill(ctx, q.organization); err != nil || !filled {
+		t.Errorf("fill = %v, %v", filled, err)
+	}
+	if got := q.inRedis(t); got.number != 91 {
+		t.Errorf("generation in Redis = %d, want 91", got.number)
+	}
+}
+
 // What could not be filled is tried again at the next look, not when patience with
 // other processes ends.
 func TestFillingThatFailedHereIsRepeatedSoon(t *testing.T) {

@@ -257,8 +257,17 @@ func testOvertaken(t *testing.T, k *keyspace) {
 	k.fill(3, assignment("usr_b", 1))
 	k.finish(3)
 	k.want(map[string]int64{"usr_b": 1}, map[string]string{})
-	if answer, err := k.swap(t.Context(), k.organization, store.Basis{Generation: 3}); err != nil || answer != "" {
-		t.Errorf("a second swap = %q, %v", answer, err)
+	// Who comes too late learns which one is in force.
+	if answer, err := k.swap(t.Context(), k.organization, basis); err != nil || answer != "3" {
+		t.Errorf("swap after another one = %q, %v, want 3", answer, err)
+	}
+	if answer := k.write("fill", 2, assignment("usr_old", 1)); answer != "3" {
+		t.Errorf("a page after another swap answered %q, want 3", answer)
+	}
+	for _, generation := range []int64{2, 3} {
+		if answer, err := k.begin(t.Context(), k.organization, generation); err != nil || answer != "3" {
+			t.Errorf("begin(%d) after another swap = %q, %v, want 3", generation, answer, err)
+		}
 	}
 	k.want(map[string]int64{"usr_b": 1}, map[string]string{})
 }

@@ -2,8 +2,11 @@
 -- generation that is under way loses.
 --
 -- KEYS: meta, next assignments, next aliases    ARGV: generation, time
-local rebuilding = redis.call('HGET', KEYS[1], 'rebuilding')
-if rebuilding and tonumber(rebuilding) >= tonumber(ARGV[1]) then return rebuilding end
+-- Answers 'ok', or the generation that took its place, which may be in force already.
+local state = redis.call('HMGET', KEYS[1], 'generation', 'rebuilding')
+for i = 1, 2 do
+  if state[i] and tonumber(state[i]) >= tonumber(ARGV[1]) then return state[i] end
+end
 redis.call('HSET', KEYS[1], 'rebuilding', ARGV[1], 'rebuilding_at', ARGV[2])
 redis.call('UNLINK', KEYS[2], KEYS[3])
 return 'ok'

@@ -6,14 +6,15 @@
 --       then for each user: subject, version, epoch, kind, cause, entry
 --
 -- Answers 'ok', or, when nothing was written, the generation that Redis is at: a newer
--- one than the caller's, or '' when it has none, which is how lost data shows.
+-- one than the caller's, or '' when it has none, which is how lost data shows. To a
+-- filling, lost data may also show as an older one.
 
 local state = redis.call('HMGET', KEYS[1], 'generation', 'rebuilding')
 local generation, rebuilding = state[1], state[2]
 local mode = ARGV[1]
 
 if mode == 'fill' then
-  if rebuilding ~= ARGV[2] then return rebuilding or '' end
+  if rebuilding ~= ARGV[2] then return rebuilding or generation or '' end
   redis.call('HSET', KEYS[1], 'rebuilding_at', ARGV[4])
 elseif generation then
   if tonumber(generation) > tonumber(ARGV[2]) then return generation end
