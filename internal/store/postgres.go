@@ -188,7 +188,7 @@ func answer(results pgx.BatchResults, s *statement) error {
 		}
 		if err := s.each(rows); err != nil {
 			rows.Close()
-			return err
+			return unreadable{err}
 		}
 	}
 	rows.Close()
@@ -208,6 +208,11 @@ func postgresConflict(err error, s *statement) error {
 	return err
 }
 
+// unreadable is an error about a row that the server did send.
+type unreadable struct{ error }
+
+func (u unreadable) Unwrap() error { return u.error }
+
 // errRetry marks an error after which the whole transaction may be run again: the
 // database chose it as the victim of a deadlock, and nothing of it was stored.
 var errRetry = errors.New("transaction was rolled back to resolve a deadlock")
@@ -220,6 +225,9 @@ func postgresFault(err error) error {
 	}
 	if _, ok := errors.AsType[*fault.Error](err); ok {
 		return err
+	}
+	if _, ok := errors.AsType[unreadable](err); ok {
+		return err // stored by somebody else, or by a bug: trying again is of no use
 	}
 	p, answered := errors.AsType[*pgconn.PgError](err)
 	switch {

@@ -89,3 +89,24 @@ func testRules(t *testing.T, d *database) {
 	wantFault(t, remove("admin"), fault.NotFound)
 	equal(t, "Catalog after a removal", catalog(), mapping.Catalog{Roles: []mapping.Role{member}})
 }
+
+// PostgreSQL said that it was away, so that callers tried again for ever.
+func TestRowThatCannotBeRead(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, d *database) {
+		n := d.tenant(t)
+		err := d.Transact(t.Context(), n.Scope, store.Rules, func(tx *store.Tx) error { return tx.PutRuleSet(store.RuleSetVersion{Version: 1}) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.raw(t).ExecContext(t.Context(), "UPDATE rule_sets SET document = 'broken'"); err != nil {
+			t.Fatal(err)
+		}
+		_, reading := d.RuleSet(t.Context(), n.Organization)
+		changing := d.Transact(t.Context(), n.Scope, store.Facts, func(tx *store.Tx) error { _, _, err := tx.Rules(); return err })
+		for _, err := range []error{reading, changing} {
+			if err == nil || fault.KindOf(err) != fault.Internal {
+				t.Errorf("error = %v, want one that is our own failure", err)
+			}
+		}
+	})
+}
