@@ -24,13 +24,15 @@
 // The row of a user guards the user's memberships and assignment, the row of a group
 // its name and its list of members. Facts are read by a statement that comes after
 // the one that locked, so it sees what was committed before the lock was had: an
-// assignment is always computed from current facts. A deadlock, which this order
-// leaves possible only around pending members, rolls back and runs the closure again.
+// assignment is always computed from current facts. The order holds within a statement;
+// a deadlock between transactions of several (members who leave and others who join,
+// pending members) rolls one back and runs its closure again.
 // SQLite has one writing connection, so there a transaction is alone.
 //
 // # What always holds
 //
-//   - Every query names one organization; an id of another is NotFound.
+//   - Every query for a request names one organization, but for Connection, which finds
+//     it; an id of another is NotFound.
 //   - A transaction is all or nothing; after any error but a lost connection during
 //     COMMIT, nothing of it was stored.
 //   - A row of assignments with published_version < version has yet to reach Redis.

@@ -38,7 +38,7 @@ const attempts = 6
 
 // Transact runs change in a transaction and commits. The closure may run more than
 // once, so it must set, not add to, whatever it captures. Its error rolls back and
-// is returned as it is; an absent organization is a NotFound fault.
+// is returned as it is. It does not look whether the organization exists: Basis does.
 //
 // The caller going away does not stop a change halfway: it is bounded by time alone.
 func (s *Store) Transact(ctx context.Context, scope Scope, lock Lock, change func(*Tx) error) error {
