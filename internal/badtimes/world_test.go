@@ -95,7 +95,7 @@ func sqlite(t *testing.T) string { return "sqlite:" + filepath.Join(t.TempDir(),
 func (w *world) verify(t *testing.T) {
 	t.Helper()
 	out, err := w.services[0].Command(t.Context(), "verify", "--settle", "5s").Output()
-	if err != nil || !strings.Contains(string(out), ": 0 differences") {
+	if err != nil { // the exit code tells of differences
 		t.Fatalf("rolesync verify: %v\n%s", err, out)
 	}
 }
