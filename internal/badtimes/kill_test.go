@@ -3,8 +3,11 @@ package badtimes
 import (
 	"context"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/rolesync/rolesync/internal/testserver"
 )
@@ -43,6 +46,7 @@ func killRepeatedly(t *testing.T, databaseURL string) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		forgotten(t, databaseURL)
 		w.start(t, 0)
 		for _, worker := range workers {
 			if err := worker.settle(t.Context(), w.services[0]); err != nil {
@@ -63,4 +67,24 @@ func killRepeatedly(t *testing.T, databaseURL string) {
 	if acknowledged < 5*kills {
 		t.Errorf("only %d changes were acknowledged: the load was no load", acknowledged)
 	}
+}
+
+// forgotten waits until PostgreSQL has ended what the killed process began: a COMMIT
+// that was sent before the kill may still be carried out after it.
+func forgotten(t *testing.T, databaseURL string) {
+	t.Helper()
+	if strings.HasPrefix(databaseURL, "sqlite:") {
+		return
+	}
+	conn, err := pgx.Connect(t.Context(), databaseURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.Background()) }() // it has only read
+	eventually(t, 10*time.Second, "the killed process has no sessions", func() bool {
+		var sessions int
+		err := conn.QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+			AND backend_type = 'client backend'`).Scan(&sessions)
+		return err == nil && sessions == 0
+	})
 }
