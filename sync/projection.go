@@ -32,6 +32,9 @@ func project(a mapping.Assignment) string {
 // version first, so that the script finds it, the aliases last, so that nothing that
 // an identity provider chose stands before them.
 func entry(a store.Assignment) string {
+	if len(a.Projection) < len("{}") { // it was tampered with: verify tells
+		a.Projection = project(mapping.Nothing())
+	}
 	aliases := a.Aliases
 	if aliases == nil {
 		aliases = []string{}

@@ -2,7 +2,6 @@ package sync
 
 import (
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -236,10 +235,7 @@ func evaluate(e *Engine, tx *store.Tx, by Author, now time.Time, basis store.Bas
 		} else {
 			tx.PutAssignment(next)
 		}
-		before, err := parseProjection(subject.Current.Projection)
-		if err != nil {
-			return nil, fmt.Errorf("assignment of %s: %w", subject.Facts.User.ID, err)
-		}
+		before, _ := parseProjection(subject.Current.Projection) // unreadable: it gave nothing
 		if delta := mapping.Diff(before, after); !delta.Empty() {
 			audit(tx, by, now, "assignment.changed", string(next.User), assignmentChange{Version: next.Version, Delta: delta})
 		}
@@ -258,7 +254,7 @@ type assignmentChange struct {
 func next(s store.Subject, after mapping.Assignment, cause string, now time.Time) (store.Assignment, bool) {
 	projection := project(after)
 	aliases := aliasesOf(s.Facts.User)
-	if s.Current.Version > 0 && s.Current.Projection == projection && slices.Equal(s.Current.Aliases, aliases) {
+	if s.Current.Version > 0 && !s.Current.Deleted && s.Current.Projection == projection && slices.Equal(s.Current.Aliases, aliases) {
 		return s.Current, false
 	}
 	a := s.Current
@@ -268,13 +264,13 @@ func next(s store.Subject, after mapping.Assignment, cause string, now time.Time
 	} else if !after.Active && s.Current.Projection != projection {
 		a.Epoch++ // access ends now: what was issued before can be told by its epoch
 	}
-	a.Projection, a.Aliases, a.Cause, a.UpdatedAt = projection, aliases, cause, now
+	a.Deleted, a.Projection, a.Aliases, a.Cause, a.UpdatedAt = false, projection, aliases, cause, now
 	return a, true
 }
 
 // bury turns the assignment of a deleted user into a tombstone.
 func (t *Tx) bury(current store.Assignment) store.Assignment {
-	before, _ := parseProjection(current.Projection) // unreadable: the delta says nothing
+	before, _ := parseProjection(current.Projection) // unreadable: it gave nothing
 	a := current
 	a.Version++
 	a.Epoch++

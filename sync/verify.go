@@ -17,6 +17,12 @@ import (
 	"github.com/rolesync/rolesync/mapping"
 )
 
+// Where a difference is.
+const (
+	inSQL   = "sql"
+	inRedis = "redis"
+)
+
 // Difference is one thing that is not as it must be.
 type Difference struct {
 	Organization directory.OrganizationID `json:"organization"`
@@ -57,7 +63,7 @@ type Verification struct {
 	Cut           bool         `json:"cut,omitempty"` // there are more differences than are listed
 }
 
-// mostDifferences bounds the report; a repair does not need the whole list.
+// mostDifferences bounds the report. A repair of more than these mends everything.
 const mostDifferences = 1000
 
 // Verifier proves the one invariant: assignments in SQL equal a full recomputation
@@ -66,28 +72,32 @@ type Verifier struct {
 	Store  *store.Store
 	Writer *Writer // for its Redis; need not run. nil: only SQL is verified
 	// Settle is how long a difference may take to heal by itself before it counts: a
-	// running service is always a few milliseconds from equal.
+	// running service is always a few milliseconds from equal. One that was there at the
+	// beginning, and is the same at each look until then, did not heal.
 	Settle time.Duration
 }
 
 // Verify compares everything and changes nothing.
 func (v *Verifier) Verify(ctx context.Context) (Verification, error) {
 	deadline := time.Now().Add(v.Settle)
-	for {
-		found, err := v.once(ctx)
-		if err != nil || len(found.Differences) == 0 || !time.Now().Before(deadline) {
-			return found, err
-		}
+	found, err := v.once(ctx)
+	for err == nil && len(found.Differences) > 0 && time.Now().Before(deadline) {
 		if !wait(ctx, 100*time.Millisecond) {
 			return found, ctx.Err()
 		}
+		before := found
+		if found, err = v.once(ctx); !found.Cut {
+			// Under load there is always another change on its way.
+			found.Differences = slices.DeleteFunc(found.Differences, func(d Difference) bool { return !slices.Contains(before.Differences, d) })
+		}
 	}
+	return found, err
 }
 
 // Repair mends what Verify found: users are evaluated again by the engine, and the
 // organizations that differ in Redis are filled anew. Verify again to see the result.
 func (v *Verifier) Repair(ctx context.Context, e *Engine, found Verification) error {
-	stale := map[directory.OrganizationID][]directory.UserID{}
+	stale := map[directory.OrganizationID][]directory.UserID{} // nobody: everyone
 	fill := map[directory.OrganizationID]bool{}
 	for _, d := range found.Differences {
 		fill[d.Organization] = true
@@ -96,13 +106,26 @@ func (v *Verifier) Repair(ctx context.Context, e *Engine, found Verification) er
 				return fmt.Errorf("repair %s: %w", d.Organization, err)
 			}
 		}
-		if d.Where == "sql" && d.User != "" {
+		if d.Where == inSQL && d.User != "" {
 			stale[d.Organization] = append(stale[d.Organization], d.User)
+		}
+	}
+	if found.Cut {
+		err := v.eachOrganization(ctx, func(id directory.OrganizationID) error {
+			stale[id], fill[id] = nil, true
+			return nil
+		})
+		if err != nil {
+			return err
 		}
 	}
 	for _, organization := range slices.Sorted(maps.Keys(stale)) {
 		err := v.Store.Transact(ctx, store.Scope{Organization: organization}, store.Facts, func(tx *store.Tx) error {
-			tx.StaleUsers(stale[organization], "verify --repair")
+			if users := stale[organization]; users != nil {
+				tx.StaleUsers(users, "verify --repair")
+			} else {
+				tx.StaleEveryone()
+			}
 			tx.BuryOrphans(e.now().UnixMicro(), project(mapping.Nothing()))
 			return nil
 		})
@@ -124,23 +147,39 @@ func (v *Verifier) Repair(ctx context.Context, e *Engine, found Verification) er
 	return errors.Join(errs...)
 }
 
+// errCut ends a look that has found enough.
+var errCut = errors.New("there are more differences")
+
 func (v *Verifier) once(ctx context.Context) (Verification, error) {
 	found := Verification{Differences: []Difference{}}
+	err := v.eachOrganization(ctx, func(id directory.OrganizationID) error {
+		if err := v.organization(ctx, id, &found); err != nil {
+			return fmt.Errorf("verify %s: %w", id, err)
+		}
+		if found.Cut {
+			return errCut
+		}
+		found.Organizations++
+		return nil
+	})
+	if errors.Is(err, errCut) {
+		err = nil
+	}
+	return found, err
+}
+
+func (v *Verifier) eachOrganization(ctx context.Context, each func(directory.OrganizationID) error) error {
 	var after directory.OrganizationID
 	for {
 		page, err := v.Store.Organizations(ctx, after, 1000)
 		if err != nil || len(page) == 0 {
-			return found, err
+			return err
 		}
 		for _, organization := range page {
-			if err := v.organization(ctx, organization.ID, &found); err != nil {
-				return found, fmt.Errorf("verify %s: %w", organization.ID, err)
-			}
-			if found.Cut {
-				return found, nil
+			if err := each(organization.ID); err != nil {
+				return err
 			}
 		}
-		found.Organizations += len(page)
 		after = page[len(page)-1].ID
 	}
 }
@@ -167,45 +206,53 @@ func (v *Verifier) organization(ctx context.Context, id directory.OrganizationID
 	if err != nil {
 		return err
 	}
-	names := map[string][]string{} // the aliases that Redis should have
-	count := 0
+	want := wanted{subjects: map[string]bool{}, aliases: map[string][]string{}}
 	var after directory.UserID
 	for {
 		page, err := v.Store.Assignments(ctx, id, after, fillPage)
 		if err != nil {
 			return err
 		}
-		// Users without an assignment would fall between the pages otherwise.
-		missing, err := v.Store.UsersWithoutAssignment(ctx, id, mostDifferences)
-		if err != nil {
-			return err
-		}
 		if len(page) == 0 {
-			for _, user := range missing {
-				found.add(Difference{Organization: id, User: user, Where: "sql", What: "the user has no assignment"})
-			}
 			break
 		}
 		if err := v.recompute(ctx, id, program, page, found); err != nil {
 			return err
 		}
 		for _, a := range page {
+			want.subjects[string(a.User)] = true
 			for _, alias := range a.Aliases {
-				names[alias] = append(names[alias], string(a.User))
+				want.aliases[alias] = append(want.aliases[alias], string(a.User))
 			}
 		}
 		if v.Writer != nil {
-			if err := v.compareEntries(ctx, id, page, found); err != nil {
+			if err := v.compareEntries(ctx, id, page, &want, found); err != nil {
 				return err
 			}
 		}
-		count += len(page)
 		after = page[len(page)-1].User
+	}
+	missing, err := v.Store.UsersWithoutAssignment(ctx, id, mostDifferences)
+	if err != nil {
+		return err
+	}
+	for _, user := range missing {
+		found.add(Difference{Organization: id, User: user, Where: inSQL, What: "the user has no assignment"})
 	}
 	if err := v.compareTallies(ctx, id, found); err != nil || v.Writer == nil {
 		return err
 	}
-	return v.compareRest(ctx, id, count, names, found)
+	if err := v.compareRest(ctx, id, want, found); err != nil {
+		return err
+	}
+	return v.compareAliases(ctx, id, want, found)
+}
+
+// wanted is what Redis should have of an organization.
+type wanted struct {
+	subjects map[string]bool
+	present  int                 // of them
+	aliases  map[string][]string // subjects by alias, in order
 }
 
 // compareTallies counts the users of each connection.
@@ -220,7 +267,7 @@ func (v *Verifier) compareTallies(ctx context.Context, id directory.Organization
 			return err
 		}
 		if tallied != counted {
-			found.add(Difference{Organization: id, Connection: c.ID, Where: "sql", What: fmt.Sprintf("the tally of the users of %s is not their number", c.ID),
+			found.add(Difference{Organization: id, Connection: c.ID, Where: inSQL, What: fmt.Sprintf("the tally of the users of %s is not their number", c.ID),
 				Want: strconv.Itoa(counted), Got: strconv.Itoa(tallied)})
 		}
 	}
@@ -245,68 +292,100 @@ func (v *Verifier) recompute(ctx context.Context, id directory.OrganizationID, p
 		subject, exists := byUser[a.User]
 		switch {
 		case exists && a.Deleted:
-			found.add(Difference{Organization: id, User: a.User, Where: "sql", What: "the user exists but its assignment is a tombstone"})
+			found.add(Difference{Organization: id, User: a.User, Where: inSQL, What: "the user exists but its assignment is a tombstone"})
 		case !exists && !a.Deleted:
-			found.add(Difference{Organization: id, User: a.User, Where: "sql", What: "the user is gone but its assignment is no tombstone", Got: a.Projection})
+			found.add(Difference{Organization: id, User: a.User, Where: inSQL, What: "the user is gone but its assignment is no tombstone", Got: a.Projection})
 		case exists:
 			found.Users++
 			want, aliases := project(program.Evaluate(subject.Facts)), aliasesOf(subject.Facts.User)
 			if want != subject.Current.Projection {
-				found.add(Difference{Organization: id, User: a.User, Where: "sql", What: "the assignment is not what facts and rules give", Want: want, Got: subject.Current.Projection})
+				found.add(Difference{Organization: id, User: a.User, Where: inSQL, What: "the assignment is not what facts and rules give", Want: want, Got: subject.Current.Projection})
 			}
 			if !slices.Equal(aliases, subject.Current.Aliases) {
-				found.add(Difference{Organization: id, User: a.User, Where: "sql", What: "the aliases are not those of the user",
+				found.add(Difference{Organization: id, User: a.User, Where: inSQL, What: "the aliases are not those of the user",
 					Want: strings.Join(aliases, " "), Got: strings.Join(subject.Current.Aliases, " ")})
 			}
-		case a.Projection != project(mapping.Nothing()):
-			found.add(Difference{Organization: id, User: a.User, Where: "sql", What: "a deleted user has something", Got: a.Projection})
+		case a.Projection != project(mapping.Nothing()) || len(a.Aliases) > 0:
+			found.add(Difference{Organization: id, User: a.User, Where: inSQL, What: "a deleted user has something", Got: a.Projection})
 		}
 	}
 	return nil
 }
 
 // compareEntries compares the entries of a page with Redis.
-func (v *Verifier) compareEntries(ctx context.Context, id directory.OrganizationID, page []store.Assignment, found *Verification) error {
+func (v *Verifier) compareEntries(ctx context.Context, id directory.OrganizationID, page []store.Assignment, want *wanted, found *Verification) error {
 	sink := v.Writer.sink
 	fields := make([]string, len(page))
 	for i, a := range page {
 		fields[i] = string(a.User)
 	}
 	values, err := sink.client.HMGet(ctx, sink.keys.Assignments(string(id)), fields...).Result()
+	if found.wrongType(id, err) {
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("read entries: %w", err)
 	}
 	for i, a := range page {
-		got, _ := values[i].(string)
+		got, present := values[i].(string)
+		if present {
+			want.present++
+		}
 		if want := entry(a); got != want {
-			found.add(Difference{Organization: id, User: a.User, Where: "redis", What: "the entry is not the assignment", Want: want, Got: got})
+			found.add(Difference{Organization: id, User: a.User, Where: inRedis, What: "the entry is not the assignment", Want: want, Got: got})
 		}
 	}
 	return nil
 }
 
-// compareRest finds entries of nobody, and compares the aliases.
-func (v *Verifier) compareRest(ctx context.Context, id directory.OrganizationID, count int, names map[string][]string, found *Verification) error {
+// wrongType adds the difference that a key of Redis is not what it must be.
+func (f *Verification) wrongType(id directory.OrganizationID, err error) bool {
+	if !redis.HasErrorPrefix(err, "WRONGTYPE") {
+		return false
+	}
+	f.add(Difference{Organization: id, Where: inRedis, What: "a key is of another type: " + err.Error()})
+	return true
+}
+
+// compareRest finds entries of nobody.
+func (v *Verifier) compareRest(ctx context.Context, id directory.OrganizationID, want wanted, found *Verification) error {
 	sink := v.Writer.sink
-	entries, err := sink.client.HLen(ctx, sink.keys.Assignments(string(id))).Result()
+	key := sink.keys.Assignments(string(id))
+	entries, err := sink.client.HLen(ctx, key).Result()
+	if found.wrongType(id, err) {
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("count entries: %w", err)
 	}
 	found.Entries += int(entries)
-	if int(entries) > count {
-		found.add(Difference{Organization: id, Where: "redis", What: "there are entries of users that SQL does not know", Want: fmt.Sprint(count), Got: fmt.Sprint(entries)})
+	if int(entries) == want.present {
+		return nil
 	}
-	err = scanHash(ctx, sink.client, sink.keys.Aliases(string(id)), func(alias, held string) {
-		want := names[alias]
-		delete(names, alias)
-		got := strings.Fields(held)
-		slices.Sort(got)
-		if !slices.Equal(got, want) && !(held == "*" && len(want) > 1) {
-			found.add(Difference{Organization: id, Where: "redis", What: fmt.Sprintf("the alias %q leads elsewhere", alias), Want: strings.Join(want, " "), Got: held})
+	return scanHash(ctx, sink.client, key, func(subject, entry string) {
+		if !want.subjects[subject] {
+			found.add(Difference{Organization: id, Where: inRedis, What: fmt.Sprintf("there is an entry of %q, whom SQL does not know", subject), Got: entry})
 		}
 	})
-	for _, alias := range slices.Sorted(maps.Keys(names)) {
-		found.add(Difference{Organization: id, Where: "redis", What: fmt.Sprintf("the alias %q is missing", alias), Want: strings.Join(names[alias], " ")})
+}
+
+// compareAliases compares the aliases of an organization.
+func (v *Verifier) compareAliases(ctx context.Context, id directory.OrganizationID, want wanted, found *Verification) error {
+	sink := v.Writer.sink
+	err := scanHash(ctx, sink.client, sink.keys.Aliases(string(id)), func(alias, held string) {
+		subjects := want.aliases[alias]
+		delete(want.aliases, alias)
+		got := strings.Fields(held)
+		slices.Sort(got)
+		if !slices.Equal(got, subjects) && !(held == "*" && len(subjects) > 1) {
+			found.add(Difference{Organization: id, Where: inRedis, What: fmt.Sprintf("the alias %q leads elsewhere", alias), Want: strings.Join(subjects, " "), Got: held})
+		}
+	})
+	if found.wrongType(id, err) {
+		return nil
+	}
+	for _, alias := range slices.Sorted(maps.Keys(want.aliases)) {
+		found.add(Difference{Organization: id, Where: inRedis, What: fmt.Sprintf("the alias %q is missing", alias), Want: strings.Join(want.aliases[alias], " ")})
 	}
 	return err
 }

@@ -290,7 +290,7 @@ func (s *Store) UsersWithoutAssignment(ctx context.Context, organization directo
 func (tx *Tx) BuryOrphans(nowMicros int64, nothing string) {
 	tx.queue(statement{
 		sql: same(`UPDATE assignments SET version = version + 1, epoch = epoch + 1, deleted = $2, projection = $3, aliases = '[]', cause = 'verify --repair', updated_at = $4
-			WHERE organization_id = $1 AND (NOT deleted OR projection <> $3) AND NOT EXISTS
+			WHERE organization_id = $1 AND (NOT deleted OR projection <> $3 OR aliases <> '[]') AND NOT EXISTS
 			(SELECT 1 FROM users AS u WHERE u.organization_id = assignments.organization_id AND u.id = assignments.user_id)`),
 		args: []any{tx.Organization, true, nothing, nowMicros},
 	})

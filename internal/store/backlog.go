@@ -20,6 +20,11 @@ func (tx *Tx) StaleUsers(users []directory.UserID, cause string) {
 	tx.queue(statement{sql: insertStale, args: []any{tx.Organization, strs(users), cause}})
 }
 
+// StaleEveryone puts all users of the transaction's organization on the backlog.
+func (tx *Tx) StaleEveryone() {
+	tx.queue(statement{sql: same(`UPDATE organizations SET sweep_cursor = '' WHERE id = $1`), args: []any{tx.Organization}})
+}
+
 // Backlog returns the organizations that have users to evaluate again.
 func (s *Store) Backlog(ctx context.Context) ([]directory.OrganizationID, error) {
 	var organizations []directory.OrganizationID
