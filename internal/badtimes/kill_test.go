@@ -59,9 +59,9 @@ func killRepeatedly(t *testing.T, databaseURL string) {
 			return
 		}
 	}
-	acknowledged := 0
+	acknowledged := int64(0)
 	for _, worker := range workers {
-		acknowledged += worker.acknowledged
+		acknowledged += worker.acknowledged.Load()
 	}
 	t.Logf("%d kills, %d acknowledged changes, none lost", kills, acknowledged)
 	if acknowledged < 5*kills {

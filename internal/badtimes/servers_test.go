@@ -42,10 +42,10 @@ func underLoad(t *testing.T, w *world, workers []*worker) (stop func() error) {
 	}
 }
 
-func total(workers []*worker) (acknowledged, refused int) {
+func total(workers []*worker) (acknowledged, refused int64) {
 	for _, w := range workers {
-		acknowledged += w.acknowledged
-		refused += w.refusedRequests
+		acknowledged += w.acknowledged.Load()
+		refused += w.refusedRequests.Load()
 	}
 	return acknowledged, refused
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/rolesync/rolesync/claims"
@@ -43,7 +44,7 @@ type worker struct {
 	people []*person
 	doubt  *doubt
 
-	acknowledged, refusedRequests int
+	acknowledged, refusedRequests atomic.Int64 // a test watches them while the load goes on
 }
 
 // doubt is a request that was not acknowledged. It may have been carried out, as when
@@ -132,11 +133,11 @@ func (w *worker) step(ctx context.Context, s *harness.Service) error {
 func (w *worker) note(p *person, err error, happened func()) error {
 	switch {
 	case err == nil:
-		w.acknowledged++
+		w.acknowledged.Add(1)
 		happened()
 		return nil
 	case refused(err):
-		w.refusedRequests++
+		w.refusedRequests.Add(1)
 	case answered(err):
 		return err
 	}
