@@ -4,12 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
+	"strings"
 	"time"
 
+	"github.com/rolesync/rolesync/internal/admin"
 	"github.com/rolesync/rolesync/internal/app"
-	"github.com/rolesync/rolesync/internal/credential"
 	"github.com/rolesync/rolesync/internal/directory"
-	"github.com/rolesync/rolesync/internal/store"
+	"github.com/rolesync/rolesync/internal/fault"
 	rolesync "github.com/rolesync/rolesync/sync"
 )
 
@@ -28,16 +30,24 @@ func (migrateCommand) Run(ctx context.Context, p *program, line *commandLine) er
 	if err := s.Migrate(ctx); err != nil {
 		return err
 	}
-	fmt.Fprintln(p.stdout, "the schema is up to date")
-	return nil
+	_, err = fmt.Fprintln(p.stdout, "the schema is up to date")
+	return err
 }
 
 type adminKeyCommand struct {
-	Name    string        `arg:"" help:"Who or what will use it, for the audit."`
-	Expires time.Duration `help:"End it after this time, such as 720h; never if not given."`
+	Name    string         `arg:"" help:"Who or what will use it, for the audit."`
+	Expires *time.Duration `placeholder:"DURATION" help:"End it after this time, such as 720h; never if not given."`
 }
 
 func (cmd adminKeyCommand) Run(ctx context.Context, p *program, line *commandLine) error {
+	now, expires := directory.Now(), time.Time{}
+	if cmd.Expires != nil {
+		// Zero must not come to mean never.
+		if *cmd.Expires <= 0 {
+			return exitError{exitUsage, fmt.Errorf("--expires: %s is not more than 0s", *cmd.Expires)}
+		}
+		expires = now.Add(*cmd.Expires)
+	}
 	c, log, err := p.configuration(line)
 	if err != nil {
 		return err
@@ -50,16 +60,17 @@ func (cmd adminKeyCommand) Run(ctx context.Context, p *program, line *commandLin
 	if err := s.Migrate(ctx); err != nil {
 		return err
 	}
-	now, expires := directory.Now(), time.Time{}
-	if cmd.Expires > 0 {
-		expires = now.Add(cmd.Expires)
+	keys := &admin.Service{Store: s, Now: func() time.Time { return now }}
+	by := admin.Actor{Name: "rolesync admin-key", Request: directory.NewRequestID()}
+	_, key, err := keys.CreateAdminKey(ctx, by, cmd.Name, expires)
+	if fault.Is(err, fault.Invalid) {
+		return exitError{exitUsage, err}
 	}
-	key, stored := credential.New(credential.AdminKey, now, expires)
-	if err := s.CreateAdminKey(ctx, store.AdminKey{Stored: stored, Name: cmd.Name}); err != nil {
+	if err != nil {
 		return err
 	}
-	fmt.Fprintln(p.stdout, key)
-	return nil
+	_, err = fmt.Fprintln(p.stdout, key)
+	return err
 }
 
 type verifyCommand struct {
@@ -68,10 +79,27 @@ type verifyCommand struct {
 	JSON   bool          `help:"Print the result as JSON."`
 }
 
+func (cmd verifyCommand) Help() string {
+	return "It exits with 0 when nothing differs, with 3 when something does, and with 1 when it could not find out."
+}
+
+// verified is the result as JSON.
+type verified struct {
+	rolesync.Verification
+	RedisVerified bool                  `json:"redis_verified"`
+	Repaired      []rolesync.Difference `json:"repaired,omitempty"` // what was found before the repair
+}
+
 func (cmd verifyCommand) Run(ctx context.Context, p *program, line *commandLine) error {
 	c, log, err := p.configuration(line)
 	if err != nil {
 		return err
+	}
+	if path, ok := strings.CutPrefix(app.DatabaseURL(c), "sqlite:"); ok {
+		// Opening it would make an empty one, in which nothing can differ.
+		if _, err := os.Stat(path); err != nil {
+			return fmt.Errorf("there is no database to verify: %w", err)
+		}
 	}
 	s, err := app.OpenStore(ctx, c, log)
 	if err != nil {
@@ -87,47 +115,61 @@ func (cmd verifyCommand) Run(ctx context.Context, p *program, line *commandLine)
 	}
 	verifier := &rolesync.Verifier{Store: s, Settle: cmd.Settle}
 	writer := rolesync.NewWriter(s, client, c.Redis.Prefix, log)
-	if client == nil {
-		fmt.Fprintln(p.stderr, "rolesync: no service with an embedded Redis is running here, so only SQL is verified")
-	} else {
+	if client != nil {
 		defer func() { _ = client.Close() }() // nothing is left to write
 		verifier.Writer = writer
 	}
-	found, err := verifier.Verify(ctx)
-	if err != nil {
+	result := verified{RedisVerified: client != nil}
+	if result.Verification, err = verifier.Verify(ctx); err != nil {
 		return err
 	}
-	if cmd.Repair && len(found.Differences) > 0 {
-		cmd.print(p, found)
+	if cmd.Repair && len(result.Differences) > 0 {
+		if !cmd.JSON {
+			result.print(p)
+		}
 		engine := rolesync.New(rolesync.Options{Store: s, Writer: writer, Log: log})
-		if err := verifier.Repair(ctx, engine, found); err != nil {
+		if err := verifier.Repair(ctx, engine, result.Verification); err != nil {
 			return fmt.Errorf("repair: %w", err)
 		}
-		if found, err = verifier.Verify(ctx); err != nil {
+		result.Repaired = result.Differences
+		if result.Verification, err = verifier.Verify(ctx); err != nil {
 			return err
 		}
+		if !cmd.JSON {
+			_, _ = fmt.Fprintln(p.stdout, "\nAfter the repair:") // as below
+		}
 	}
-	cmd.print(p, found)
-	if len(found.Differences) > 0 {
+	if cmd.JSON {
+		encoder := json.NewEncoder(p.stdout)
+		encoder.SetIndent("", "  ")
+		_ = encoder.Encode(result) // the exit code says it, too
+	} else {
+		result.print(p)
+	}
+	if len(result.Differences) > 0 {
 		return exitError{code: exitDifferences}
 	}
 	return nil
 }
 
-func (cmd verifyCommand) print(p *program, found rolesync.Verification) {
-	if cmd.JSON {
-		encoder := json.NewEncoder(p.stdout)
-		encoder.SetIndent("", "  ")
-		_ = encoder.Encode(found) // standard output is gone, or it is not
-		return
+func (v verified) print(p *program) {
+	for _, difference := range v.Differences {
+		_, _ = fmt.Fprintln(p.stdout, difference) // the exit code says it, too
 	}
-	for _, difference := range found.Differences {
-		fmt.Fprintln(p.stdout, difference)
+	found := "no differences"
+	switch {
+	case v.Cut:
+		found = fmt.Sprintf("more than %d differences", len(v.Differences))
+	case len(v.Differences) > 0:
+		found = count(len(v.Differences), "difference", "differences")
 	}
-	more := ""
-	if found.Cut {
-		more = " or more"
+	where := ", " + count(v.Entries, "entry", "entries") + " in Redis"
+	if !v.RedisVerified {
+		where = ""
 	}
-	fmt.Fprintf(p.stdout, "%d organizations, %d users, %d entries in Redis: %d%s differences\n",
-		found.Organizations, found.Users, found.Entries, len(found.Differences), more)
+	_, _ = fmt.Fprintf(p.stdout, "%s, %s%s: %s\n",
+		count(v.Organizations, "organization", "organizations"), count(v.Users, "user", "users"), where, found)
+	if !v.RedisVerified {
+		_, _ = fmt.Fprintln(p.stdout, "Only SQL was verified: the embedded Redis is gone while no service runs on this data folder.")
+	}
 }

@@ -14,19 +14,32 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
 
 	"github.com/rolesync/rolesync/config"
+	rolesync "github.com/rolesync/rolesync/sync"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	p := &program{environ: os.Environ(), stdout: os.Stdout, stderr: os.Stderr}
-	code := p.run(ctx, os.Args[1:])
-	stop()
-	os.Exit(code)
+	p := &program{name: os.Args[0], environ: os.Environ(), stdout: os.Stdout, stderr: os.Stderr}
+	os.Exit(p.run(untilSignal(), os.Args[1:]))
+}
+
+// untilSignal returns a context that the first SIGINT or SIGTERM ends, for an orderly
+// end. The second one ends the process at once: by then it is the system's again.
+func untilSignal() context.Context {
+	ctx, end := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() { // until the process ends
+		<-signals
+		signal.Stop(signals)
+		end()
+	}()
+	return ctx
 }
 
 // The exit codes.
@@ -39,6 +52,7 @@ const (
 
 // program is the world as the commands see it.
 type program struct {
+	name           string // as it was called
 	environ        []string
 	stdout, stderr io.Writer
 }
@@ -106,7 +120,9 @@ func (p *program) fail(err error) int {
 		code = e.code
 	}
 	if !ok || e.err != nil {
-		fmt.Fprintf(p.stderr, "rolesync: %v\n", err)
+		// Further lines are parts of the first: problems of a list, causes of a failure.
+		text := strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "\n  ")
+		_, _ = fmt.Fprintf(p.stderr, "rolesync: %s\n", text) // nobody is left to tell
 	}
 	return code
 }
@@ -115,13 +131,23 @@ func (p *program) fail(err error) int {
 func (p *program) configuration(line *commandLine) (config.Config, *slog.Logger, error) {
 	c, err := config.Load(line.Config, p.environ)
 	if err != nil {
-		return c, nil, exitError{exitUsage, err}
+		return c, nil, exitError{exitUsage, fmt.Errorf("the settings are wrong:\n%w", err)}
 	}
 	options := &slog.HandlerOptions{Level: c.Log.Level}
+	log := slog.New(slog.NewTextHandler(p.stderr, options))
 	if c.Log.Format == config.JSON {
-		return c, slog.New(slog.NewJSONHandler(p.stderr, options)), nil
+		log = slog.New(slog.NewJSONHandler(p.stderr, options))
 	}
-	return c, slog.New(slog.NewTextHandler(p.stderr, options)), nil
+	rolesync.LogClient(log)
+	return c, log, nil
+}
+
+// count says how many there are of something: "1 user", "2 entries".
+func count(n int, one, more string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, more)
 }
 
 type versionCommand struct{}

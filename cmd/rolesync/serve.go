@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 
@@ -34,6 +35,7 @@ func (cmd serveCommand) Run(ctx context.Context, p *program, line *commandLine) 
 		service.Close()
 		return err
 	}
+	show.Program, show.Settings = p.again(line)
 	show.Print(p.stdout)
 
 	// The session needs the service running; it must not outlive it.
@@ -52,6 +54,24 @@ func (cmd serveCommand) Run(ctx context.Context, p *program, line *commandLine) 
 	defer playing.Wait()
 	defer stopPlay()
 	return service.Run(ctx)
+}
+
+// again returns how to call the program once more with the same settings: its name and
+// flags, and the variables that are to be set as they are now.
+func (p *program) again(line *commandLine) (call string, variables []string) {
+	call = p.name
+	if line.Config != "" {
+		call += " --config " + line.Config
+	}
+	for _, variable := range p.environ {
+		name, value, _ := strings.Cut(variable, "=")
+		where := strings.HasPrefix(name, "ROLESYNC_DATA") || strings.HasPrefix(name, "ROLESYNC_REDIS_") || name == "ROLESYNC_CONFIG"
+		if where && value != "" {
+			variables = append(variables, name)
+		}
+	}
+	slices.Sort(variables)
+	return call, variables
 }
 
 // tuneMemory trades memory that a small service has to spare for processor time: with

@@ -8,9 +8,10 @@ import (
 	"io"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/rolesync/rolesync/claims"
+	"github.com/rolesync/rolesync/config"
+	"github.com/rolesync/rolesync/internal/app"
 	"github.com/rolesync/rolesync/internal/demo"
 	"github.com/rolesync/rolesync/internal/simulate"
 	rolesync "github.com/rolesync/rolesync/sync"
@@ -18,15 +19,17 @@ import (
 
 type simulateCommand struct {
 	Provider     string `arg:"" enum:"okta,entra" help:"okta or entra."`
-	URL          string `help:"SCIM base URL; that of the demo if not given."`
-	Token        string `help:"Bearer token; that of the demo if not given."`
+	URL          string `placeholder:"URL" help:"SCIM base URL; that of the demo if not given."`
+	Token        string `placeholder:"TOKEN" help:"Bearer token; that of the demo if not given."`
 	Users        int    `default:"20" help:"How many users."`
 	Groups       int    `default:"5" help:"How many groups."`
 	Seed         uint64 `default:"1" help:"Chooses the people; the same ones with the same number."`
 	Compliant    bool   `help:"Entra with its flag aadOptscim062020."`
-	Redis        string `help:"host:port or redis:// URL, to report what arrives there; that of the demo if not given."`
-	Organization string `help:"Its id, to find its keys in Redis; that of the demo if not given."`
+	Redis        string `placeholder:"ADDRESS" help:"host:port or redis:// URL, to report what arrives there; that of the settings or of the demo if not given."`
+	Organization string `placeholder:"ID" help:"Its id, to find its keys in Redis; that of the demo if not given."`
 	JSON         bool   `help:"Print the report as JSON."`
+
+	demoRedis string // the address in the demo's file, for a session with the demo
 }
 
 func (cmd simulateCommand) Run(ctx context.Context, p *program, line *commandLine) error {
@@ -41,18 +44,20 @@ func (cmd simulateCommand) Run(ctx context.Context, p *program, line *commandLin
 		Provider: simulate.Provider(cmd.Provider), URL: cmd.URL, Token: cmd.Token, Users: cmd.Users, Groups: cmd.Groups,
 		Seed: cmd.Seed, Compliant: cmd.Compliant, Out: p.stdout,
 	}
+	if cmd.Users < 1 || cmd.Groups < 1 {
+		return exitError{exitUsage, errors.New("--users and --groups must be at least 1")}
+	}
+	if err := options.Check(); err != nil {
+		return exitError{exitUsage, err}
+	}
 	if cmd.JSON {
 		options.Out, options.Progress = io.Discard, simulate.Silent
 	}
-	if cmd.Redis != "" && cmd.Organization != "" {
-		redis := rolesync.RedisOptions{Addresses: []string{cmd.Redis}, Timeout: 5 * time.Second}
-		if strings.Contains(cmd.Redis, "://") {
-			redis = rolesync.RedisOptions{URL: cmd.Redis, Timeout: 5 * time.Second}
-		}
-		client, err := rolesync.Dial(redis)
-		if err != nil {
-			return exitError{exitUsage, err}
-		}
+	client, err := cmd.dialRedis(c)
+	if err != nil {
+		return exitError{exitUsage, err}
+	}
+	if client != nil {
 		defer func() { _ = client.Close() }() // it only reads
 		options.Reader, options.Organization = claims.NewReader(client, claims.Keys{Prefix: c.Redis.Prefix}), cmd.Organization
 	}
@@ -63,6 +68,27 @@ func (cmd simulateCommand) Run(ctx context.Context, p *program, line *commandLin
 		_ = encoder.Encode(report) // standard output is gone, or it is not
 	}
 	return err
+}
+
+// dialRedis returns a client of the Redis to look into, nil when there is none to look
+// into. The settings know more than the demo's file: a password, the way to the master.
+func (cmd simulateCommand) dialRedis(c config.Config) (rolesync.Client, error) {
+	options := rolesync.RedisOptions{Timeout: c.Redis.Timeout}
+	switch {
+	case cmd.Organization == "":
+		return nil, nil
+	case strings.Contains(cmd.Redis, "://"):
+		options.URL = cmd.Redis
+	case cmd.Redis != "":
+		options.Addresses = []string{cmd.Redis}
+	case !c.Redis.Embedded():
+		options = app.RedisOptions(c)
+	case cmd.demoRedis != "":
+		options.Addresses = []string{cmd.demoRedis}
+	default:
+		return nil, nil
+	}
+	return rolesync.Dial(options)
 }
 
 // fromDemo takes what was not given from the demo's file, if the session is meant for
@@ -81,15 +107,16 @@ func (cmd *simulateCommand) fromDemo(data string) error {
 	if cmd.URL == "" {
 		cmd.URL = info.SCIMURL
 	}
-	if cmd.URL != info.SCIMURL {
-		return nil // another connection's: the rest is not for it
+	if cmd.URL != info.SCIMURL { // another connection's: the rest is not for it
+		if cmd.Token == "" {
+			return errors.New("--token is missing: that of the demo is for another connection")
+		}
+		return nil
 	}
 	if cmd.Token == "" {
 		cmd.Token = info.SCIMToken
 	}
-	if cmd.Redis == "" {
-		cmd.Redis = info.RedisAddr
-	}
+	cmd.demoRedis = info.RedisAddr
 	if cmd.Organization == "" {
 		cmd.Organization = info.Organization
 	}

@@ -17,9 +17,9 @@ const module = "github.com/rolesync/rolesync/"
 // mayImport is the architecture: for each package, the packages of ours that it may
 // import. Tests may import more.
 var mayImport = map[string][]string{
-	"cmd/rolesync": {"claims", "config", "internal/app", "internal/credential", "internal/demo", "internal/directory", "internal/simulate", "internal/store", "sync"},
+	"cmd/rolesync": {"claims", "config", "internal/admin", "internal/app", "internal/demo", "internal/directory", "internal/fault", "internal/simulate", "sync"},
 
-	"internal/demo": {"claims", "internal/admin", "internal/app", "internal/credential", "internal/directory", "internal/fault", "internal/simulate", "internal/store", "mapping", "sync"},
+	"internal/demo": {"claims", "internal/admin", "internal/app", "internal/directory", "internal/fault", "internal/simulate", "mapping", "sync"},
 	"internal/app":  {"config", "internal/admin", "internal/adminapi", "internal/directory", "internal/store", "internal/web", "scim", "sync"},
 
 	"internal/adminapi": {"internal/admin", "internal/directory", "internal/fault", "mapping"},
