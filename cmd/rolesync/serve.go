@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -22,7 +21,7 @@ func (cmd serveCommand) Run(ctx context.Context, p *program, line *commandLine) 
 	if err != nil {
 		return err
 	}
-	p.tuneMemory()
+	defer spareMemory()()
 	service, err := app.New(ctx, c, log)
 	if err != nil {
 		return err
@@ -72,18 +71,4 @@ func (p *program) again(line *commandLine) (call string, variables []string) {
 	}
 	slices.Sort(variables)
 	return call, variables
-}
-
-// tuneMemory trades memory that a small service has to spare for processor time: with
-// a live heap of a few MiB the collector would run twenty times a second under load.
-// The limit makes it eager again before memory grows. GOGC and GOMEMLIMIT, as Go
-// documents them, win.
-func (p *program) tuneMemory() {
-	for _, variable := range p.environ {
-		if strings.HasPrefix(variable, "GOGC=") || strings.HasPrefix(variable, "GOMEMLIMIT=") {
-			return
-		}
-	}
-	debug.SetGCPercent(400)
-	debug.SetMemoryLimit(80 << 20)
 }
