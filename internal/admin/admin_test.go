@@ -315,7 +315,7 @@ func TestRefusedChangeLeavesNoTrace(t *testing.T) {
 			}
 		}
 		for _, id := range []directory.OrganizationID{org, other, nobody, ""} {
-			entries, err := s.Store.AuditEntries(ctx, id, "", 10)
+			entries, err := s.Store.AuditEntries(ctx, id, "", "", 10)
 			if err != nil || id == nobody && len(entries) > 0 || id == "" && len(entries) > 0 || len(entries) > 2 {
 				t.Errorf("audit of %q = %+v, %v", id, entries, err)
 			}
@@ -372,7 +372,7 @@ func TestKeyEndedElsewhereWorksForTwoSecondsAtMost(t *testing.T) {
 	if !valid() {
 		t.Error("a new key is refused")
 	}
-	check(t, s.Store.DeleteAdminKey(ctx, k.ID)) // as another process would
+	check(t, s.Store.Transact(ctx, store.Scope{}, store.Facts, func(tx *store.Tx) error { tx.DeleteAdminKey(k.ID); return nil })) // as another process would
 	clock = clock.Add(admin.KeyAge)
 	if valid() {
 		t.Error("the key still works after", admin.KeyAge)

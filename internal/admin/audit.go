@@ -28,6 +28,6 @@ func (s *Service) audit(ctx context.Context, organization directory.Organization
 	if !storable(target) {
 		return List[AuditEntry]{Items: []AuditEntry{}}, nil
 	}
-	entries, err := s.Store.AuditBefore(ctx, organization, target, page.After, page.limit()+1)
+	entries, err := s.Store.AuditEntries(ctx, organization, target, page.After, page.limit()+1)
 	return cut(entries, page.limit(), func(e AuditEntry) string { return e.ID }), err
 }

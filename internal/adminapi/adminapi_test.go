@@ -65,7 +65,10 @@ func start(tb testing.TB) *service {
 	tb.Cleanup(func() { stop(); wait.Wait() })
 
 	token, stored := credential.New(credential.AdminKey, directory.Now(), time.Time{})
-	check(tb, s.store.CreateAdminKey(ctx, store.AdminKey{Stored: stored, Name: "test"}))
+	check(tb, s.store.Transact(ctx, store.Scope{}, store.Facts, func(tx *store.Tx) error {
+		tx.CreateAdminKey(store.AdminKey{Stored: stored, Name: "test"})
+		return nil
+	}))
 	s.key = token
 
 	var requests atomic.Int64

@@ -101,6 +101,9 @@ func TestExpiredAdminKeyIsRefused(t *testing.T) {
 	s := start(t)
 	now := directory.Now()
 	key, stored := credential.New(credential.AdminKey, now.Add(-time.Hour), now.Add(-time.Second))
-	check(t, s.store.CreateAdminKey(context.Background(), store.AdminKey{Stored: stored, Name: "old"}))
+	check(t, s.store.Transact(context.Background(), store.Scope{}, store.Facts, func(tx *store.Tx) error {
+		tx.CreateAdminKey(store.AdminKey{Stored: stored, Name: "old"})
+		return nil
+	}))
 	s.do("GET", "/organizations", nil, "Authorization", "Bearer "+key).problem(http.StatusUnauthorized)
 }

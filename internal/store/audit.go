@@ -57,14 +57,16 @@ var insertAudits = func() (texts [auditsAtOnce]text) {
 	return texts
 }()
 
-// AuditEntries returns an organization's newest entries, newest first; with a
-// target, only those about it.
-func (s *Store) AuditEntries(ctx context.Context, organization directory.OrganizationID, target string, limit int) ([]AuditEntry, error) {
+// AuditEntries returns entries of an organization that are older than the given one,
+// newest first; with a target, only those about it. An empty id begins at the newest.
+// An empty organization asks for what happened to the deployment: its roles and its
+// admin keys.
+func (s *Store) AuditEntries(ctx context.Context, organization directory.OrganizationID, target, before string, limit int) ([]AuditEntry, error) {
 	entries := []AuditEntry{}
 	err := s.db.read(ctx, []statement{{
 		sql: same(`SELECT id, at, actor, action, target, request, detail FROM audit
-			WHERE organization_id = $1 AND ($2 = '' OR target = $2) ORDER BY id DESC LIMIT $3`),
-		args: []any{organization, target, limit},
+			WHERE organization_id = $1 AND ($2 = '' OR target = $2) AND ($3 = '' OR id < $3) ORDER BY id DESC LIMIT $4`),
+		args: []any{organization, target, before, limit},
 		each: func(r row) error {
 			var e AuditEntry
 			var at int64

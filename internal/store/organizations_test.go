@@ -112,7 +112,7 @@ func testTokens(t *testing.T, d *database) {
 			return nil
 		})
 		wantFault(t, err, fault.NotFound)
-		equal(t, "audit entries", must[[]store.AuditEntry](t)(d.AuditEntries(ctx, n.Organization, "half", 10)), []store.AuditEntry{})
+		equal(t, "audit entries", must[[]store.AuditEntry](t)(d.AuditEntries(ctx, n.Organization, "half", "", 10)), []store.AuditEntry{})
 	})
 }
 
@@ -121,14 +121,18 @@ func testAdminKeys(t *testing.T, d *database) {
 	now := directory.Now()
 	_, stored := credential.New(credential.AdminKey, now, now.Add(time.Hour))
 	want := store.AdminKey{Stored: stored, Name: "terraform"}
-	if err := d.CreateAdminKey(ctx, want); err != nil {
+	change := func(change func(*store.Tx)) error {
+		return d.Transact(ctx, store.Scope{}, store.Facts, func(tx *store.Tx) error { change(tx); return nil })
+	}
+	if err := change(func(tx *store.Tx) { tx.CreateAdminKey(want) }); err != nil {
 		t.Fatal(err)
 	}
 	equal(t, "AdminKeys", must[[]store.AdminKey](t)(d.AdminKeys(ctx)), []store.AdminKey{want})
-	if err := d.DeleteAdminKey(ctx, want.ID); err != nil {
+	end := func(tx *store.Tx) { tx.DeleteAdminKey(want.ID) }
+	if err := change(end); err != nil {
 		t.Fatal(err)
 	}
-	wantFault(t, d.DeleteAdminKey(ctx, want.ID), fault.NotFound)
+	wantFault(t, change(end), fault.NotFound)
 	equal(t, "AdminKeys", len(must[[]store.AdminKey](t)(d.AdminKeys(ctx))), 0)
 }
 
@@ -145,8 +149,8 @@ func testAudit(t *testing.T, d *database) {
 		want = append([]store.AuditEntry{e}, want...)
 	}
 	entries := must[[]store.AuditEntry](t)
-	equal(t, "AuditEntries", entries(d.AuditEntries(ctx, n.Organization, "", 10)), want)
-	equal(t, "AuditEntries of a target", entries(d.AuditEntries(ctx, n.Organization, "usr_2", 10)), want[1:2])
-	equal(t, "AuditEntries limited", entries(d.AuditEntries(ctx, n.Organization, "", 1)), want[:1])
-	equal(t, "AuditEntries of another organization", entries(d.AuditEntries(ctx, foreign.Organization, "usr_1", 10)), []store.AuditEntry{})
+	equal(t, "AuditEntries", entries(d.AuditEntries(ctx, n.Organization, "", "", 10)), want)
+	equal(t, "AuditEntries of a target", entries(d.AuditEntries(ctx, n.Organization, "usr_2", "", 10)), want[1:2])
+	equal(t, "AuditEntries limited", entries(d.AuditEntries(ctx, n.Organization, "", "", 1)), want[:1])
+	equal(t, "AuditEntries of another organization", entries(d.AuditEntries(ctx, foreign.Organization, "usr_1", "", 10)), []store.AuditEntry{})
 }

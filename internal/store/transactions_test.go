@@ -74,7 +74,7 @@ func testRollback(t *testing.T, d *database) {
 			wantFault(t, second(d.Group(ctx, n.Scope, g.ID)), fault.NotFound)
 			equal(t, "members", len(must[[]directory.UserID](t)(d.Members(ctx, n.Organization, g.ID, 0))), 0)
 			equal(t, "pending members", len(must[[]store.PendingMember](t)(d.PendingMembers(ctx, n.Scope, 10))), 0)
-			equal(t, "audit", len(must[[]store.AuditEntry](t)(d.AuditEntries(ctx, n.Organization, name, 10))), 0)
+			equal(t, "audit", len(must[[]store.AuditEntry](t)(d.AuditEntries(ctx, n.Organization, name, "", 10))), 0)
 		})
 	}
 	t.Run("a panic", func(t *testing.T) {
