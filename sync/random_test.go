@@ -51,7 +51,7 @@ func TestRandomChangesAtOnce(t *testing.T) {
 				}
 			}
 		})
-		if failed.Load() > 8*80*3/4 {
+		if failed.Load() > 8*80*9/10 { // users and groups are deleted, so many are not found
 			t.Errorf("%d of %d changes were refused: the test tests too little", failed.Load(), 8*80)
 		}
 		for _, s := range services {
