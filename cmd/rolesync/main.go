@@ -120,11 +120,16 @@ func (p *program) fail(err error) int {
 		code = e.code
 	}
 	if !ok || e.err != nil {
-		// Further lines are parts of the first: problems of a list, causes of a failure.
-		text := strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "\n  ")
-		_, _ = fmt.Fprintf(p.stderr, "rolesync: %s\n", text) // nobody is left to tell
+		p.complain(err)
 	}
 	return code
+}
+
+// complain tells a person of an error. Further lines are parts of the first: problems
+// of a list, causes of a failure.
+func (p *program) complain(err error) {
+	text := strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "\n  ")
+	_, _ = fmt.Fprintf(p.stderr, "rolesync: %s\n", text) // nobody else is there to tell
 }
 
 // configuration loads the settings and makes the log that they ask for.

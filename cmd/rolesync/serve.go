@@ -43,7 +43,7 @@ func (cmd serveCommand) Run(ctx context.Context, p *program, line *commandLine) 
 	playing.Go(func() {
 		if show.First {
 			if err := show.Play(playCtx, p.stdout); err != nil && !errors.Is(err, context.Canceled) {
-				fmt.Fprintf(p.stderr, "rolesync: the demo session: %v\n", err)
+				p.complain(fmt.Errorf("the demo session: %w", err))
 			}
 		}
 		if playCtx.Err() == nil {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"syscall"
 
 	"github.com/rolesync/rolesync/claims"
 	"github.com/rolesync/rolesync/config"
@@ -65,7 +66,10 @@ func (cmd simulateCommand) Run(ctx context.Context, p *program, line *commandLin
 	if cmd.JSON {
 		encoder := json.NewEncoder(p.stdout)
 		encoder.SetIndent("", "  ")
-		_ = encoder.Encode(report) // standard output is gone, or it is not
+		_ = encoder.Encode(report) // the exit code says whether it went well
+	}
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		err = fmt.Errorf("%w\nnothing listens there: does the service run?", err)
 	}
 	return err
 }

@@ -44,7 +44,7 @@ type Service struct {
 
 	log      *slog.Logger
 	patience time.Duration // for requests under way to end when the service stops
-	embedded *embedded // nil: Redis runs elsewhere
+	embedded *embedded     // nil: Redis runs elsewhere
 	listener net.Listener
 	server   *http.Server
 }
@@ -71,7 +71,9 @@ func New(ctx context.Context, c config.Config, log *slog.Logger) (_ *Service, er
 	}
 	ready, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	if err := s.Store.WaitReady(ready); err != nil {
+	if err := s.Store.WaitReady(ready); err != nil && ctx.Err() != nil {
+		return nil, fmt.Errorf("stopped before the database answered: %w", err)
+	} else if err != nil {
 		return nil, fmt.Errorf("the database did not answer within %s: %w", startTimeout, err)
 	}
 	if s.listener, err = listen(ctx, c.Listen); err != nil {

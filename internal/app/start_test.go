@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"log/slog"
 	"net"
 	"os"
@@ -165,5 +166,16 @@ func TestDataFolderIsAFile(t *testing.T) {
 	}
 	if _, err := New(t.Context(), c, discard); err == nil || !strings.Contains(err.Error(), c.Data) {
 		t.Errorf("New = %v, want an error that names %s", err, c.Data)
+	}
+}
+
+func TestInterruptedWaitForTheDatabase(t *testing.T) {
+	c := settings(t)
+	c.Database.URL = config.NewSecret("postgres://anna:hunter2@127.0.0.1:1/rolesync")
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	_, err := New(ctx, c, discard)
+	if err == nil || !strings.HasPrefix(err.Error(), "stopped before the database answered: ") || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("New = %v, want that it was stopped, without the password", err)
 	}
 }
