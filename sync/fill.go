@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/rolesync/rolesync/internal/directory"
@@ -104,8 +106,16 @@ func (w *Writer) fillLost(ctx context.Context) error {
 	now := directory.Now()
 	return w.fillEach(ctx, func(sql store.OrganizationGeneration, redis generation) bool {
 		fresh := now.Sub(redis.filling).Abs() < fillPatience
-		return sql.Generation > 0 && sql.Generation != redis.number && (!fresh || w.isUnfilled(sql.Organization))
+		lost := sql.Generation != redis.number || !redis.entries && w.hasEntries(ctx, sql.Organization)
+		return sql.Generation > 0 && lost && (!fresh || w.isUnfilled(sql.Organization))
 	})
+}
+
+// hasEntries reports whether Redis should have entries of an organization. When SQL
+// does not say, the next look will tell.
+func (w *Writer) hasEntries(ctx context.Context, organization directory.OrganizationID) bool {
+	first, err := w.store.Assignments(ctx, organization, "", 1)
+	return err == nil && len(first) > 0
 }
 
 // unfilled are organizations whose filling failed in this process, so that nobody needs
@@ -136,11 +146,13 @@ func (w *Writer) hasUnfilled() bool {
 
 // fillEach fills the chosen organizations, some at once.
 func (w *Writer) fillEach(ctx context.Context, choose func(sql store.OrganizationGeneration, redis generation) bool) error {
+	var mu sync.Mutex
+	var refused []error // guarded by mu: by Redis, for one organization; others go on
 	var after directory.OrganizationID
 	for {
 		page, err := w.store.Generations(ctx, after, 1000)
 		if err != nil || len(page) == 0 {
-			return err
+			return errors.Join(append(refused, err)...)
 		}
 		ids := make([]directory.OrganizationID, len(page))
 		for i, g := range page {
@@ -154,7 +166,16 @@ func (w *Writer) fillEach(ctx context.Context, choose func(sql store.Organizatio
 		group.SetLimit(fillAtOnce)
 		for i, g := range page {
 			if choose(g, inRedis[i]) {
-				group.Go(func() error { _, err := w.fill(groupCtx, g.Organization); return err })
+				group.Go(func() error {
+					_, err := w.fill(groupCtx, g.Organization)
+					if _, answered := errors.AsType[redis.Error](err); answered {
+						mu.Lock()
+						defer mu.Unlock()
+						refused = append(refused, err)
+						return nil
+					}
+					return err
+				})
 			}
 		}
 		if err := group.Wait(); err != nil {

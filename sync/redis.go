@@ -159,6 +159,7 @@ type generation struct {
 	number  int64     // 0: there are none
 	highest int64     // that was ever begun, as far as Redis knows
 	filling time.Time // when a filling that has not ended was last at work
+	entries bool      // there are some: evicted or deleted, they would be missed here only
 }
 
 // generations returns the generation of each organization in Redis. What cannot be
@@ -166,19 +167,24 @@ type generation struct {
 func (s *sink) generations(ctx context.Context, organizations []directory.OrganizationID) ([]generation, error) {
 	pipe := s.client.Pipeline()
 	cmds := make([]*redis.SliceCmd, len(organizations))
+	entries := make([]*redis.IntCmd, len(organizations))
 	for i, organization := range organizations {
+		entries[i] = pipe.Exists(ctx, s.keys.Assignments(string(organization)))
 		cmds[i] = pipe.HMGet(ctx, s.keys.Meta(string(organization)), "generation", "rebuilding", "rebuilding_at")
 	}
 	if _, err := pipe.Exec(ctx); err != nil {
-		return nil, fmt.Errorf("read generations: %w", err)
+		if _, refused := errors.AsType[redis.Error](err); !refused {
+			return nil, fmt.Errorf("read generations: %w", err)
+		}
 	}
 	generations := make([]generation, len(cmds))
 	for i, cmd := range cmds {
 		var field [3]string
-		for j := range field {
-			field[j], _ = cmd.Val()[j].(string)
+		for j, value := range cmd.Val() {
+			field[j], _ = value.(string)
 		}
 		g := &generations[i]
+		g.entries = entries[i].Val() == 1
 		g.number, _ = strconv.ParseInt(field[0], 10, 64)
 		g.highest, _ = strconv.ParseInt(field[1], 10, 64)
 		g.highest = max(g.highest, g.number)
