@@ -291,3 +291,21 @@ func TestHealthDoesNotFlap(t *testing.T) {
 		t.Errorf("Health = %+v, want none", h)
 	}
 }
+
+// The round that finds the queue empty once said that the batch before it was empty,
+// too, so that batches never grew.
+func TestBatchesGrowWithTheLoad(t *testing.T) {
+	t.Parallel()
+	q := newStill(t)
+	for range 5 {
+		q.user(t)
+	}
+	q.writeNow(t)
+	if got, want := pauseAfter(q.batch), pauseAfter(5); got != want {
+		t.Errorf("the pause after a round of five is %v, want %v", got, want)
+	}
+	q.writeNow(t)
+	if got := pauseAfter(q.batch); got != 0 {
+		t.Errorf("the pause after a round of none is %v, want none", got)
+	}
+}

@@ -22,7 +22,7 @@ type Writer struct {
 	log   *slog.Logger
 
 	wake  chan struct{} // something is queued
-	batch int           // how many the last batch held; of Run alone
+	batch int           // how many the last round of Run wrote; of Run alone
 
 	mu        sync.Mutex
 	queue     map[subject]queued // guarded by mu; the newest version of each
@@ -141,9 +141,9 @@ func (w *Writer) writeAll(ctx context.Context) (err error) {
 			w.mu.Unlock()
 		}
 	}()
+	w.batch = 0
 	for {
 		deliveries, lost := w.take()
-		w.batch = 0
 		for _, d := range deliveries {
 			w.batch += len(d.assignments)
 		}
