@@ -531,7 +531,7 @@ func testErrors(t *testing.T, s *service) {
 			wantFault(t, err, fault.NotFound)
 			equal(t, "members", len(n.members(t, g)), 0)
 			equal(t, "pending", n.pending(t), nil)
-			entries, err := n.Store.AuditEntries(t.Context(), n.by.Organization, string(u.ID), 10)
+			entries, err := n.Store.AuditEntries(t.Context(), n.by.Organization, string(u.ID), "", 10)
 			if err != nil || len(entries) > 0 {
 				t.Errorf("audit of what was rolled back = %v, %v", entries, err)
 			}
@@ -548,7 +548,7 @@ func testAudit(t *testing.T, s *service) {
 	n.change(t, deleteUser(u))
 	entries := func(target string) (list []string) {
 		t.Helper()
-		found, err := n.Store.AuditEntries(t.Context(), n.by.Organization, target, 100)
+		found, err := n.Store.AuditEntries(t.Context(), n.by.Organization, target, "", 100)
 		if err != nil {
 			t.Fatal(err)
 		}
