@@ -111,7 +111,7 @@ func BenchmarkRenderGroupOfTenThousand(b *testing.B) {
 	var err error
 	b.ReportAllocs()
 	for b.Loop() {
-		if buffer, err = v.appendGroup(buffer[:0], &g, members); err != nil {
+		if buffer, err = v.appendGroup(buffer[:0], &g, whole(members)); err != nil {
 			b.Fatal(err)
 		}
 	}

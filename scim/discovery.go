@@ -161,7 +161,7 @@ func (c *call) discoverAll(list []document) (answer, error) {
 	if err := c.unfiltered(); err != nil {
 		return answer{}, err
 	}
-	b, err := appendList(c.buffer, len(list), 1, len(list), func(b []byte, i int) ([]byte, error) {
+	b, err := view{}.appendList(c.buffer, len(list), 1, len(list), func(b []byte, i int) ([]byte, error) {
 		return list[i].append(b, c.base), nil
 	})
 	return answer{status: http.StatusOK, body: b}, err

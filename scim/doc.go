@@ -28,6 +28,10 @@
 //     revision and no time.
 //   - A PATCH of members costs what it changes: neither the list of members nor the
 //     group is read, and all its operations become one.
+//   - A list, and a group, is sent while it is read, beyond 32 KiB in chunks without
+//     Content-Length: besides the rows of the page, at most 40,000 members are held,
+//     however many are shown. What fails before the first byte is a SCIM error; after
+//     it, the connection is cut. An answer to a change is made as a whole.
 //   - Every request is bound to the organization of the connection in its path. Any
 //     other id is a 404, whatever its form.
 //   - An answer is a SCIM document of type application/scim+json, errors included. No

@@ -58,7 +58,9 @@ func (h *Handler) getGroup(c *call) (answer, error) {
 		return answer{}, err
 	}
 	view := c.view(groupType)
-	b, err := c.appendGroup(c.buffer, view, &g)
+	view.spill = c.spill
+	c.w.Header().Set("ETag", version(g.Revision))
+	b, err := view.appendGroup(c.buffer, &g, c.members([]directory.Group{g}).portions(0))
 	return answer{status: http.StatusOK, version: version(g.Revision), body: b}, err
 }
 
@@ -247,22 +249,12 @@ func (h *Handler) listGroups(c *call) (answer, error) {
 		}
 	}
 	view := c.view(groupType)
-	b, err := appendList(c.buffer, page.Total, startIndex, len(page.Items), func(b []byte, i int) ([]byte, error) {
-		return c.appendGroup(b, view, &page.Items[i])
+	view.spill = c.spill
+	reader := c.members(page.Items)
+	b, err := view.appendList(c.buffer, page.Total, startIndex, len(page.Items), func(b []byte, i int) ([]byte, error) {
+		return view.appendGroup(b, &page.Items[i], reader.portions(i))
 	})
 	return answer{status: http.StatusOK, body: b}, err
-}
-
-// appendGroup appends a group with its members, which are read if they are shown.
-func (c *call) appendGroup(b []byte, view view, g *directory.Group) ([]byte, error) {
-	var members []directory.UserID
-	if view.show.shows("members") {
-		var err error
-		if members, err = c.handler.Store.Members(c.Context(), c.connection.Organization, g.ID, 0); err != nil {
-			return b, err
-		}
-	}
-	return view.appendGroup(b, g, members)
 }
 
 func (c *call) group(view view, g *directory.Group, members *rolesync.Later[[]directory.UserID]) (answer, error) {
@@ -270,6 +262,6 @@ func (c *call) group(view view, g *directory.Group, members *rolesync.Later[[]di
 	if members != nil {
 		ids = members.Get()
 	}
-	b, err := view.appendGroup(c.buffer, g, ids)
+	b, err := view.appendGroup(c.buffer, g, whole(ids))
 	return answer{status: http.StatusOK, version: version(g.Revision), body: b}, err
 }

@@ -94,6 +94,7 @@ type call struct {
 	base       string // the absolute URL of the connection
 	query      query
 	buffer     []byte // for the answer
+	begun      bool   // a part of the answer was sent
 }
 
 // answer is what a call is answered with.
@@ -139,7 +140,7 @@ func (h *Handler) answer(c *call, do func(*call) (answer, error)) {
 		// The middleware logs a panic and answers in plain text, unless this has
 		// answered as SCIM clients understand.
 		if p := recover(); p != nil {
-			if p != http.ErrAbortHandler {
+			if p != http.ErrAbortHandler && !c.begun {
 				reply(c.w, answer{status: http.StatusInternalServerError, body: appendError(nil, problem(nil))})
 			}
 			panic(p)
@@ -152,10 +153,16 @@ func (h *Handler) answer(c *call, do func(*call) (answer, error)) {
 	if c.query, err = parseQuery(c.URL.RawQuery); err == nil {
 		a, err = do(c)
 	}
-	if err != nil {
-		h.fail(c.w, c.Request, err)
-	} else {
+	switch {
+	case err == nil && c.begun:
+		_, _ = c.w.Write(a.body) // the rest; a client that is gone needs none
+	case err == nil:
 		reply(c.w, a)
+	case c.begun:
+		h.cut(c, err)
+	default:
+		c.w.Header().Del("ETag") // of what was to be shown
+		h.fail(c.w, c.Request, err)
 	}
 	if a.body != nil {
 		*buffer = a.body
@@ -165,10 +172,40 @@ func (h *Handler) answer(c *call, do func(*call) (answer, error)) {
 	}
 }
 
-// buffers holds the memory of answers between requests, but for that of large groups.
+// buffers holds the memory of answers between requests, but for that of large ones.
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
-const maxPooled = 1 << 20
+const (
+	chunk     = 32 << 10 // bytes of an answer that are sent before it is complete
+	maxPooled = 64 << 10 // bytes of a buffer that is kept
+)
+
+// spill sends a part of an answer, the first with the headers of an answer 200. What
+// goes wrong afterwards can only cut the connection.
+func (c *call) spill(b []byte) ([]byte, error) {
+	if !c.begun {
+		c.begun = true
+		c.w.Header().Set("Content-Type", contentType)
+		c.w.WriteHeader(http.StatusOK)
+	}
+	if _, err := c.w.Write(b); err != nil {
+		return b[:0], errors.Join(errGone, err)
+	}
+	return b[:0], nil
+}
+
+// errGone is that the client takes no more of its answer.
+var errGone = errors.New("the client is gone")
+
+// cut ends the connection in the middle of an answer, so that nobody takes a part of
+// it for the whole. It does not return.
+func (h *Handler) cut(c *call, err error) {
+	if !errors.Is(err, errGone) && c.Context().Err() == nil {
+		h.Log.ErrorContext(c.Context(), "scim answer cut short", "error", err,
+			"connection", c.connection.ID, "method", c.Method, "request", h.requestID(c.Context()))
+	}
+	panic(http.ErrAbortHandler)
+}
 
 // contentType is exactly this, without parameters, on every answer with a body.
 const contentType = "application/scim+json"
@@ -254,9 +291,9 @@ func (h *Handler) base(r *http.Request, id directory.ConnectionID) string {
 // view returns how the call wants resources of a type shown.
 func (c *call) view(rt *resourceType) view {
 	if c.query.attributes == "" && c.query.excluded == "" {
-		return view{c.base, projection{of: rt}}
+		return view{base: c.base, show: projection{of: rt}}
 	}
-	return view{c.base, newProjection(rt, c.query.attributes, c.query.excluded)}
+	return view{base: c.base, show: newProjection(rt, c.query.attributes, c.query.excluded)}
 }
 
 // json reads the body.

@@ -11,6 +11,17 @@ import (
 type view struct {
 	base string // the absolute URL of the connection, without a slash at its end
 	show projection
+
+	// spill, unless nil, sends what is appended so far, if that is much, and returns
+	// what is to be appended to.
+	spill func([]byte) ([]byte, error)
+}
+
+func (v view) spilled(b []byte) ([]byte, error) {
+	if v.spill == nil || len(b) < chunk {
+		return b, nil
+	}
+	return v.spill(b)
 }
 
 func (v view) userLocation(id directory.UserID) string   { return v.base + "/Users/" + string(id) }
@@ -55,8 +66,17 @@ func (v view) appendGroups(b []byte, u *directory.User, groups []directory.Membe
 	return b
 }
 
-// appendGroup appends a group; members are shown if the projection shows them.
-func (v view) appendGroup(b []byte, g *directory.Group, members []directory.UserID) ([]byte, error) {
+// portions calls each with the members of a group, one portion after the other.
+type portions func(each func([]directory.UserID) error) error
+
+// whole is the one portion that was read already.
+func whole(members []directory.UserID) portions {
+	return func(each func([]directory.UserID) error) error { return each(members) }
+}
+
+// appendGroup appends a group; members are asked for and shown if the projection
+// shows them.
+func (v view) appendGroup(b []byte, g *directory.Group, members portions) ([]byte, error) {
 	b, err := v.show.appendResource(b, g.Resource)
 	if err != nil {
 		return b, err
@@ -65,13 +85,21 @@ func (v view) appendGroup(b []byte, g *directory.Group, members []directory.User
 	b = append(append(b, g.ID...), '"')
 	if v.show.shows("members") {
 		b = append(b, `,"members":[`...)
-		for i, id := range members {
-			if i > 0 {
-				b = append(b, ',')
+		separator := ""
+		err := members(func(ids []directory.UserID) (err error) {
+			for _, id := range ids {
+				b = append(append(append(b, separator...), `{"value":"`...), id...)
+				b = v.appendReference(b, "/Users/", string(id))
+				b = append(b, `,"type":"User"}`...)
+				separator = ","
+				if b, err = v.spilled(b); err != nil {
+					return err
+				}
 			}
-			b = append(append(b, `{"value":"`...), id...)
-			b = v.appendReference(b, "/Users/", string(id))
-			b = append(b, `,"type":"User"}`...)
+			return nil
+		})
+		if err != nil {
+			return b, err
 		}
 		b = append(b, ']')
 	}
@@ -101,7 +129,7 @@ func (v view) appendMeta(b []byte, rt *resourceType, id string, created, modifie
 }
 
 // appendList appends a list response, RFC 7644 §3.4.2; each appends one resource.
-func appendList(b []byte, total, startIndex, count int, each func(b []byte, i int) ([]byte, error)) (_ []byte, err error) {
+func (v view) appendList(b []byte, total, startIndex, count int, each func(b []byte, i int) ([]byte, error)) (_ []byte, err error) {
 	b = append(b, `{"schemas":["`+listURN+`"],"totalResults":`...)
 	b = strconv.AppendInt(b, int64(total), 10)
 	b = strconv.AppendInt(append(b, `,"startIndex":`...), int64(startIndex), 10)
@@ -112,6 +140,9 @@ func appendList(b []byte, total, startIndex, count int, each func(b []byte, i in
 			b = append(b, ',')
 		}
 		if b, err = each(b, i); err != nil {
+			return b, err
+		}
+		if b, err = v.spilled(b); err != nil {
 			return b, err
 		}
 	}

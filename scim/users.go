@@ -134,6 +134,7 @@ func (h *Handler) listUsers(c *call) (answer, error) {
 		}
 	}
 	view := c.view(userType)
+	view.spill = c.spill
 	ids := make([]directory.UserID, len(page.Items))
 	for i := range page.Items {
 		ids[i] = page.Items[i].ID
@@ -142,7 +143,7 @@ func (h *Handler) listUsers(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	b, err := appendList(c.buffer, page.Total, startIndex, len(page.Items), func(b []byte, i int) ([]byte, error) {
+	b, err := view.appendList(c.buffer, page.Total, startIndex, len(page.Items), func(b []byte, i int) ([]byte, error) {
 		return view.appendUser(b, &page.Items[i], groups[page.Items[i].ID])
 	})
 	return answer{status: http.StatusOK, body: b}, err

@@ -89,6 +89,10 @@ var (
 		postgres: selectFacts + ` WHERE u.organization_id = $1 AND u.id = ANY($2) ORDER BY u.id`,
 		sqlite:   selectFacts + ` WHERE u.organization_id = $1 AND u.id IN (SELECT value FROM json_each($2)) ORDER BY u.id`,
 	}
+	membersOfGroups = text{
+		postgres: selectMembersOf + `unnest($2::text[]) AS g (id) ORDER BY id`,
+		sqlite:   selectMembersOf + `(SELECT value AS id FROM json_each($2)) AS g ORDER BY id`,
+	}
 	groupsOfUsers = text{
 		postgres: selectGroupsOf + ` WHERE m.organization_id = $1 AND m.user_id = ANY($2) ORDER BY m.user_id, m.group_id`,
 		sqlite:   selectGroupsOf + ` WHERE m.organization_id = $1 AND m.user_id IN (SELECT value FROM json_each($2)) ORDER BY m.user_id, m.group_id`,

@@ -11,41 +11,87 @@ import (
 
 // The members come as one row: a hundred rows cost more than the hundred members.
 const selectMembers = `SELECT COALESCE(string_agg(user_id, ' '), '') FROM
-	(SELECT user_id FROM memberships WHERE organization_id = $1 AND group_id = $2 ORDER BY user_id LIMIT $3) AS m`
+	(SELECT user_id FROM memberships WHERE organization_id = $1 AND group_id = $2 AND user_id > $4 ORDER BY user_id LIMIT $3) AS m`
+
+// The same for each group of a list, $2; what follows names them g (id).
+const selectMembersOf = `SELECT id, (SELECT COALESCE(string_agg(user_id, ' '), '') FROM
+	(SELECT user_id FROM memberships WHERE organization_id = $1 AND group_id = g.id ORDER BY user_id LIMIT $3) AS m) FROM `
 
 // all stands for "no limit" in a LIMIT clause, on both databases.
 const all = 1 << 40
 
 // Members returns the members of a group in order of id, at most limit; 0 is all.
 func (s *Store) Members(ctx context.Context, organization directory.OrganizationID, group directory.GroupID, limit int) ([]directory.UserID, error) {
+	return s.MembersAfter(ctx, organization, group, "", limit)
+}
+
+// MembersAfter returns the members of a group whose ids come after the given one, in
+// order of id, at most limit; 0 is all. A large group can be read in portions by it.
+func (s *Store) MembersAfter(ctx context.Context, organization directory.OrganizationID, group directory.GroupID, after directory.UserID, limit int) ([]directory.UserID, error) {
 	members := []directory.UserID{}
-	err := s.db.read(ctx, []statement{membersOf(organization, group, limit, &members)})
+	err := s.db.read(ctx, []statement{membersOf(organization, group, after, limit, &members)})
 	return members, err
+}
+
+// MembersOf returns the first members of several groups, by group, each in order of
+// id and at most limit; 0 is all. It is one query. A group that has no members, or
+// that is not of the organization, is left out.
+func (s *Store) MembersOf(ctx context.Context, organization directory.OrganizationID, groups []directory.GroupID, limit int) (map[directory.GroupID][]directory.UserID, error) {
+	members := make(map[directory.GroupID][]directory.UserID, len(groups))
+	if limit == 0 {
+		limit = all
+	}
+	err := s.db.read(ctx, []statement{{
+		sql:  membersOfGroups,
+		args: []any{organization, strs(groups), limit},
+		each: func(r row) error {
+			var group directory.GroupID
+			var ids string
+			if err := r.Scan(&group, &ids); err != nil {
+				return err
+			}
+			if list := userIDs(nil, ids); len(list) > 0 {
+				members[group] = list
+			}
+			return nil
+		},
+	}})
+	return members, err
+}
+
+// userIDs appends the ids of a list as string_agg has made it.
+func userIDs(list []directory.UserID, ids string) []directory.UserID {
+	if ids == "" {
+		return list
+	}
+	list = slices.Grow(list, strings.Count(ids, " ")+1)
+	for id := range strings.FieldsSeq(ids) {
+		list = append(list, directory.UserID(id))
+	}
+	return list
 }
 
 // Members returns, with the next flush, the members of a group at that point of the
 // transaction, at most limit; 0 is all.
 func (tx *Tx) Members(group directory.GroupID, limit int) *Later[[]directory.UserID] {
 	later := &Later[[]directory.UserID]{}
-	tx.queue(membersOf(tx.Organization, group, limit, &later.value))
+	tx.queue(membersOf(tx.Organization, group, "", limit, &later.value))
 	return later
 }
 
-func membersOf(organization directory.OrganizationID, group directory.GroupID, limit int, into *[]directory.UserID) statement {
+func membersOf(organization directory.OrganizationID, group directory.GroupID, after directory.UserID, limit int, into *[]directory.UserID) statement {
 	if limit == 0 {
 		limit = all
 	}
 	return statement{
 		sql:  same(selectMembers),
-		args: []any{organization, group, limit},
+		args: []any{organization, group, limit, after},
 		each: func(r row) error {
 			var ids string
 			if err := r.Scan(&ids); err != nil {
 				return err
 			}
-			for id := range strings.FieldsSeq(ids) {
-				*into = append(*into, directory.UserID(id))
-			}
+			*into = userIDs(*into, ids)
 			return nil
 		},
 	}

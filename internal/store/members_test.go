@@ -43,8 +43,20 @@ func testMembers(t *testing.T, d *database) {
 	change(t, func(*store.Tx) {}, users[:3]...)
 	equal(t, "Members limited", must[[]directory.UserID](t)(d.Members(ctx, n.Organization, g.ID, 2)), users[:2])
 
+	equal(t, "MembersAfter", must[[]directory.UserID](t)(d.MembersAfter(ctx, n.Organization, g.ID, users[0], 1)), users[1:2])
+	equal(t, "MembersAfter the last", must[[]directory.UserID](t)(d.MembersAfter(ctx, n.Organization, g.ID, users[2], 0)), []directory.UserID{})
+
 	other := n.group(t, "Others")
 	n.change(t, func(tx *store.Tx) { tx.AddMembers(other.ID, values[:1]) })
+	of := []directory.GroupID{other.ID, n.group(t, "Nobody").ID, g.ID, "grp_x"}
+	for limit, want := range map[int]map[directory.GroupID][]directory.UserID{
+		0: {g.ID: users[:3], other.ID: users[:1]},
+		2: {g.ID: users[:2], other.ID: users[:1]},
+	} {
+		equal(t, "MembersOf", must[map[directory.GroupID][]directory.UserID](t)(d.MembersOf(ctx, n.Organization, of, limit)), want)
+	}
+	equal(t, "MembersOf another organization",
+		must[map[directory.GroupID][]directory.UserID](t)(d.MembersOf(ctx, d.tenant(t).Organization, of, 0)), map[directory.GroupID][]directory.UserID{})
 	groups := must[map[directory.UserID][]directory.Membership](t)(d.UserGroups(ctx, n.Organization, users))
 	equal(t, "UserGroups", groups, map[directory.UserID][]directory.Membership{
 		users[0]: {{Group: g.ID, Connection: n.Connection, DisplayName: "Admins"}, {Group: other.ID, Connection: n.Connection, DisplayName: "Others"}},
