@@ -16,6 +16,7 @@ type Tenant struct {
 	Organization string
 	Path         string // of the SCIM base, so that any process of the service can be asked
 	token        string
+	key          string // of the admin API
 	client       *http.Client
 }
 
@@ -42,10 +43,9 @@ func NewTenant(ctx context.Context, s *Service, name string) (*Tenant, error) {
 	if err != nil {
 		return nil, fmt.Errorf("rolesync admin-key: %w", err)
 	}
-	key := strings.TrimSpace(string(out))
-	t := &Tenant{client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true}, Timeout: 2 * time.Minute}}
+	t := &Tenant{key: strings.TrimSpace(string(out)), client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true}, Timeout: 2 * time.Minute}}
 	admin := func(method, path, body string, into any) error {
-		return t.call(ctx, method, s.URL()+"/api/v1"+path, key, "application/json", []byte(body), into)
+		return t.Admin(ctx, s, method, path, []byte(body), into)
 	}
 	for i, role := range []string{"member", "support", "billing", "developer", "admin"} {
 		body := fmt.Sprintf(`{"name":%q,"rank":%d,"permissions":["%s:read","%s:write"]}`, role, 10*(i+1), role, role)
@@ -76,6 +76,12 @@ func NewTenant(ctx context.Context, s *Service, name string) (*Tenant, error) {
 // success is a *StatusError.
 func (t *Tenant) Send(ctx context.Context, s *Service, method, path string, body []byte, into any) error {
 	return t.call(ctx, method, s.URL()+t.Path+path, t.token, "application/scim+json", body, into)
+}
+
+// Admin makes one request to the admin API of a process of the service, at a path
+// below /api/v1. An answer that is no success is a *StatusError.
+func (t *Tenant) Admin(ctx context.Context, s *Service, method, path string, body []byte, into any) error {
+	return t.call(ctx, method, s.URL()+"/api/v1"+path, t.key, "application/json", body, into)
 }
 
 func (t *Tenant) call(ctx context.Context, method, url, token, contentType string, body []byte, into any) error {
@@ -129,6 +135,11 @@ func GroupBody(name string, members []string) []byte {
 // AddMembers is the PATCH that Okta and Entra send.
 func (t *Tenant) AddMembers(ctx context.Context, s *Service, group string, members ...string) error {
 	return t.patch(ctx, s, "/Groups/"+group, map[string]any{"op": "add", "path": "members", "value": values(members)})
+}
+
+// RenameGroup is the PATCH that Okta sends.
+func (t *Tenant) RenameGroup(ctx context.Context, s *Service, group, name string) error {
+	return t.patch(ctx, s, "/Groups/"+group, map[string]any{"op": "replace", "value": map[string]any{"id": group, "displayName": name}})
 }
 
 // RemoveMember is the PATCH that Okta sends.
