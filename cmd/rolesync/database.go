@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -106,8 +107,11 @@ func (cmd verifyCommand) Run(ctx context.Context, p *program, line *commandLine)
 		return err
 	}
 	defer func() { _ = s.Close() }() // nothing is left to write
-	if err := s.Migrate(ctx); err != nil {
+	// A look must not change the schema under a running service.
+	if current, err := s.Migrated(ctx); err != nil {
 		return err
+	} else if !current {
+		return errors.New("the schema of the database is older than this program: run rolesync migrate first")
 	}
 	client, err := app.DialRedis(c)
 	if err != nil {

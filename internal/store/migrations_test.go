@@ -121,3 +121,29 @@ func TestSQLitePathsWithSpecialCharacters(t *testing.T) {
 		})
 	}
 }
+
+func TestMigratedTellsAndChangesNothing(t *testing.T) {
+	for name, url := range map[string]string{
+		"sqlite":   "sqlite:" + filepath.Join(t.TempDir(), "rolesync.db"),
+		"postgres": testserver.Database(t),
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, err := store.Open(t.Context(), store.Options{URL: url})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = s.Close() }() // it has nothing left to say
+			for range 2 {
+				if current, err := s.Migrated(t.Context()); current || err != nil {
+					t.Errorf("Migrated = %v, %v on an empty database, want false", current, err)
+				}
+			}
+			if err := s.Migrate(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if current, err := s.Migrated(t.Context()); !current || err != nil {
+				t.Errorf("Migrated = %v, %v after Migrate, want true", current, err)
+			}
+		})
+	}
+}

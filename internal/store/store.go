@@ -60,26 +60,17 @@ func (s *Store) Close() error { return s.db.close() }
 // Migrate brings the schema to what this program expects. Several processes may call
 // it at once. It never steps back.
 func (s *Store) Migrate(ctx context.Context) error {
-	db, dialect, folder, err := s.db.migrations()
+	provider, dialect, err := s.provider()
 	if err != nil {
-		return fmt.Errorf("migrations: %w", err)
+		return err
 	}
-	defer func() { _ = db.Close() }() // all that it did is committed
-	files, err := fs.Sub(migrations, folder)
-	if err != nil {
-		return fmt.Errorf("migrations: %w", err)
-	}
-	options := []goose.ProviderOption{goose.WithLogger(goose.NopLogger())}
+	defer func() { _ = provider.Close() }() // all that it did is committed
 	if dialect == "postgres" {
 		unlock, err := s.lockMigrations(ctx)
 		if err != nil {
 			return err
 		}
 		defer unlock()
-	}
-	provider, err := goose.NewProvider(goose.Dialect(dialect), db, files, options...)
-	if err != nil {
-		return fmt.Errorf("migrations: %w", err)
 	}
 	results, err := provider.Up(ctx)
 	for attempt := 1; err != nil && dialect != "postgres" && attempt < migrateAttempts; attempt++ {
@@ -96,6 +87,36 @@ func (s *Store) Migrate(ctx context.Context) error {
 		s.log.Info("migrated", "source", result.Source.Path, "took", result.Duration)
 	}
 	return nil
+}
+
+// Migrated reports whether the schema is what this program expects, and changes nothing.
+func (s *Store) Migrated(ctx context.Context) (bool, error) {
+	provider, _, err := s.provider()
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = provider.Close() }() // it has only read
+	pending, err := provider.HasPending(ctx)
+	if err != nil {
+		return false, fmt.Errorf("look at the schema: %w", err)
+	}
+	return !pending, nil
+}
+
+// provider opens the migration tool on a connection of its own, which its Close closes.
+func (s *Store) provider() (provider *goose.Provider, dialect string, err error) {
+	db, dialect, folder, err := s.db.migrations()
+	if err != nil {
+		return nil, "", fmt.Errorf("migrations: %w", err)
+	}
+	files, err := fs.Sub(migrations, folder)
+	if err == nil {
+		provider, err = goose.NewProvider(goose.Dialect(dialect), db, files, goose.WithLogger(goose.NopLogger()))
+	}
+	if err != nil {
+		return nil, "", errors.Join(fmt.Errorf("migrations: %w", err), db.Close())
+	}
+	return provider, dialect, nil
 }
 
 // migrateAttempts bounds how often a migration of SQLite is tried.
