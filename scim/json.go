@@ -64,8 +64,9 @@ type parser struct {
 
 // parseJSON reads exactly one JSON value, RFC 8259. Refused, beyond what is not JSON:
 // nesting deeper than maxDepth, two members of an object whose names are equal but
-// for case, anything after the value, text that is not UTF-8, and U+0000, which
-// PostgreSQL cannot store. A byte order mark in front is skipped.
+// for case, anything after the value, text that is not UTF-8, half of a surrogate
+// pair, which would be stored as U+FFFD and so make different names equal, and
+// U+0000, which PostgreSQL cannot store. A byte order mark in front is skipped.
 func parseJSON(s string) (value, error) {
 	if !utf8.ValidString(s) {
 		return value{}, invalidSyntax("the body is not valid UTF-8")
@@ -352,9 +353,10 @@ func unquoteSlow(s string, start, i int) (string, int, error) {
 		i += 6
 		if utf16.IsSurrogate(r) {
 			low, _ := hexRune(s, i)
-			if r = utf16.DecodeRune(r, low); r != utf8.RuneError {
-				i += 6
+			if r = utf16.DecodeRune(r, low); r == utf8.RuneError {
+				return "", i - 6, stringError("half of a surrogate pair is no character")
 			}
+			i += 6
 		}
 		if r == 0 {
 			return "", i, stringError("the character U+0000 cannot be stored")
