@@ -3,11 +3,13 @@ package scim
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/gorilla/mux"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/rolesync/rolesync/internal/credential"
 	"github.com/rolesync/rolesync/internal/directory"
@@ -21,39 +23,21 @@ import (
 //
 // A token that the cache knows costs no query. Any other is checked against the
 // store, so a new token works at once in every process, and a wrong token takes the
-// time of one query whether its connection exists or not.
+// time of one query whether its connection exists or not. What wrong tokens cost is
+// bounded: see connectionCache.
 func (h *Handler) authenticate(r *http.Request) (store.Connection, error) {
 	token := bearer(r.Header.Get("Authorization"))
 	id, err := directory.ParseConnectionID(mux.Vars(r)["connection"])
 	if token == "" || err != nil {
 		return store.Connection{}, unauthorized()
 	}
-	now := h.now()
-	connection, epoch, cached := h.connections.get(id, now)
-	if !cached || !opens(connection, token, now) {
-		if connection, err = h.load(r.Context(), id, token, now); err != nil {
-			return store.Connection{}, err
-		}
-		h.connections.put(connection, epoch, now)
+	connection, err := h.connections.open(r.Context(), id, token, h.now(), h.Store.Connection)
+	if err != nil {
+		return store.Connection{}, err
 	}
 	if connection.Disabled {
 		return store.Connection{}, fault.New(fault.Forbidden,
 			"the connection %s is disabled: its users, groups and roles are frozen as they are", id)
-	}
-	return connection, nil
-}
-
-func (h *Handler) load(ctx context.Context, id directory.ConnectionID, token string, now time.Time) (store.Connection, error) {
-	connection, err := h.Store.Connection(ctx, id)
-	if fault.Is(err, fault.NotFound) {
-		_ = credential.Hash(token) // so that it takes as long as a known connection
-		return store.Connection{}, unauthorized()
-	}
-	if err != nil {
-		return store.Connection{}, err
-	}
-	if connection.Kind != directory.SCIM || !opens(connection, token, now) {
-		return store.Connection{}, unauthorized()
 	}
 	return connection, nil
 }
@@ -87,20 +71,83 @@ func bearer(header string) string {
 func (h *Handler) Forget(id directory.ConnectionID) { h.connections.forget(id) }
 
 const (
-	cacheTime = 2 * time.Second // a revoked token works at most this long
-	cacheSize = 10_000          // connections
+	cacheTime = 2 * time.Second  // a revoked token works at most this long
+	cacheSize = 10_000           // connections, and as many refusals
+	readTime  = 10 * time.Second // of a connection
 )
 
-// connectionCache keeps connections that were opened lately.
+// connectionCache keeps connections that were opened lately, and what did not open
+// one lately: the same wrong token again costs no query. Of other wrong tokens, those
+// that come at once share one query, so that a connection is never read twice at a time.
 type connectionCache struct {
+	flight singleflight.Group
+
 	mu      sync.Mutex
 	epoch   int64 // raised by forget, so that no load from before it is stored after
 	entries map[directory.ConnectionID]cachedConnection
+	refused map[refusal]time.Time // since when
 }
 
 type cachedConnection struct {
 	connection store.Connection
 	until      time.Time
+}
+
+// refusal is a token that did not open a connection.
+type refusal struct {
+	connection directory.ConnectionID
+	token      credential.Digest
+}
+
+type readConnection = func(context.Context, directory.ConnectionID) (store.Connection, error)
+
+// open returns the connection if the token opens it, else an Unauthorized fault.
+func (c *connectionCache) open(ctx context.Context, id directory.ConnectionID, token string, now time.Time, read readConnection) (store.Connection, error) {
+	connection, epoch, cached := c.get(id, now)
+	if cached && opens(connection, token, now) {
+		return connection, nil
+	}
+	attempt := refusal{id, credential.Hash(token)} // for an unknown connection, too: it takes as long
+	if c.refusedLately(attempt, now) {
+		return store.Connection{}, unauthorized()
+	}
+	for range 2 {
+		connection, own, err := c.load(ctx, id, epoch, read)
+		switch {
+		case err == nil && connection.Kind == directory.SCIM && opens(connection, token, now):
+			c.put(connection, epoch, now)
+			return connection, nil
+		case err != nil && !fault.Is(err, fault.NotFound):
+			return store.Connection{}, err
+		}
+		if own {
+			break
+		}
+		// It was read for another request, maybe before this token was made. One that
+		// is read, or joined, from now on began after this request.
+	}
+	c.refuse(attempt, epoch, now)
+	return store.Connection{}, unauthorized()
+}
+
+// load reads a connection, or waits for who is reading it already: then it is not our
+// own. A reading from before a forget is not joined.
+func (c *connectionCache) load(ctx context.Context, id directory.ConnectionID, epoch int64, read readConnection) (_ store.Connection, own bool, _ error) {
+	led := false // by the goroutine below, read only after its result
+	reading := c.flight.DoChan(string(id)+" "+strconv.FormatInt(epoch, 10), func() (any, error) {
+		led = true
+		// Others wait for it, so it does not end with the request that began it.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTime)
+		defer cancel()
+		return read(ctx, id)
+	})
+	select {
+	case result := <-reading:
+		connection, _ := result.Val.(store.Connection)
+		return connection, led, result.Err
+	case <-ctx.Done():
+		return store.Connection{}, false, fault.Wrap(fault.Unavailable, ctx.Err(), "the request ended before its token was checked")
+	}
 }
 
 func (c *connectionCache) get(id directory.ConnectionID, now time.Time) (store.Connection, int64, bool) {
@@ -122,9 +169,30 @@ func (c *connectionCache) put(connection store.Connection, epoch int64, now time
 	c.entries[connection.ID] = cachedConnection{connection, now.Add(cacheTime)}
 }
 
+func (c *connectionCache) refusedLately(attempt refusal, now time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	since, ok := c.refused[attempt]
+	age := now.Sub(since)
+	return ok && age >= 0 && age < cacheTime
+}
+
+func (c *connectionCache) refuse(attempt refusal, epoch int64, now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if epoch != c.epoch {
+		return
+	}
+	if c.refused == nil || len(c.refused) >= cacheSize {
+		c.refused = map[refusal]time.Time{}
+	}
+	c.refused[attempt] = now
+}
+
 func (c *connectionCache) forget(id directory.ConnectionID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.epoch++
 	delete(c.entries, id)
+	c.refused = nil // of any connection: to ask again costs little
 }

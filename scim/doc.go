@@ -41,7 +41,7 @@
 // # Limits
 //
 // Body 10 MiB (413), JSON depth 64, no attribute twice in an object, no text behind
-// the value, no U+0000; 5,000 operations a PATCH (413; a list of members is one);
+// the value, no U+0000, no half of a surrogate pair; 5,000 operations a PATCH (413; a list of members is one);
 // filter and path 8 KiB, nesting 20; 1,000 resources a page, 100 by default;
 // externalId, userName, displayName and the e-mail address 512 bytes each; 200 elements
 // of a multi-valued attribute but for members, 64 KiB a resource as it is stored (413).
@@ -79,7 +79,10 @@
 //	groups of a user               those of its connection, shown as direct; they are not
 //	                               part of its version. A creation does not show them
 //	e-mail address of a user       the primary one, else that of type work, else the first
-//	wrong token                    401, the same for a connection that does not exist
+//	wrong token                    401, the same for a connection that does not exist;
+//	                               repeated within 2 s it is refused without a query, and
+//	                               wrong tokens of a connection that come at once share one.
+//	                               How many connections are tried is for a proxy to limit
 //	disabled connection            403 with a valid token, for reading too: it is frozen
 //	unknown endpoint, no token     401; with a token 404
 //	parameter names                without regard to case; filter, count … twice is a 400
