@@ -76,6 +76,8 @@
 //	password                       accepted, dropped, never stored or shown
 //	members shown                  users only; a member that is no user yet is kept, and
 //	                               shown once the user is there
+//	members named otherwise        by externalId or userName: the answer shows them by id. A PUT
+//	                               of the same raises no revision; a PATCH of members always does
 //	groups of a user               those of its connection, shown as direct; they are not
 //	                               part of its version. A creation does not show them
 //	e-mail address of a user       the primary one, else that of type work, else the first

@@ -2,6 +2,7 @@ package scim
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/rolesync/rolesync/internal/directory"
 	"github.com/rolesync/rolesync/internal/store"
@@ -43,7 +44,11 @@ func (h *Handler) createGroup(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	a, err := c.group(view, &g, members)
+	shown, err := c.settled(g.ID, asked, members, 0)
+	if err != nil {
+		return answer{}, err
+	}
+	a, err := c.group(view, &g, shown)
 	a.status, a.location = http.StatusCreated, view.groupLocation(g.ID)
 	return a, err
 }
@@ -80,7 +85,7 @@ func (h *Handler) putGroup(c *call) (answer, error) {
 		return answer{}, err
 	}
 	view := c.view(groupType)
-	wanted := asked.members.additions()
+	names := asked.members.names()
 	var g directory.Group
 	var members *rolesync.Later[[]directory.UserID]
 	err = c.change(asked.ignored, func(tx *rolesync.Tx) error {
@@ -95,13 +100,20 @@ func (h *Handler) putGroup(c *call) (answer, error) {
 			return err
 		}
 		former := tx.Members(id, 0)
-		if err := tx.ReplaceMembers(id, wanted); err != nil {
+		var named map[string]directory.UserID
+		if len(names) > 0 {
+			if named, err = tx.UsersNamed(names); err != nil {
+				return err
+			}
+		}
+		stated, pending := asked.members.resolved(named)
+		if err := tx.ReplaceMembers(id, slices.Concat(stated, pending)); err != nil {
 			return err
 		}
 		var changed bool
 		g.ModifiedAt, g.Revision, changed = revised(before.Resource, g.Resource, before.Revision, before.ModifiedAt, tx.Now())
 		members = former
-		if moved := !asked.members.states(former.Get()); moved {
+		if moved := !same(former.Get(), stated); moved {
 			members = tx.Members(id, 0)
 			if !changed {
 				tx.TouchGroup(id)
@@ -116,7 +128,7 @@ func (h *Handler) putGroup(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return c.group(view, &g, members)
+	return c.group(view, &g, members.Get())
 }
 
 func (h *Handler) patchGroup(c *call) (answer, error) {
@@ -153,11 +165,19 @@ func (h *Handler) patchGroup(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	limit := membersShown + 1
+	if view.show.asksFor("members") {
+		limit = 0
+	}
+	shown, err := c.settled(id, asked, members, limit)
+	if err != nil {
+		return answer{}, err
+	}
 	group := g.get()
-	if members != nil && len(members.Get()) > membersShown && !view.show.asksFor("members") {
+	if limit > 0 && len(shown) > membersShown {
 		return answer{status: http.StatusNoContent, version: version(group.Revision)}, nil
 	}
-	return c.group(view, &group, members)
+	return c.group(view, &group, shown)
 }
 
 // patchAttributes locks the group and changes its attributes. Its revision is raised
@@ -257,11 +277,20 @@ func (h *Handler) listGroups(c *call) (answer, error) {
 	return answer{status: http.StatusOK, body: b}, err
 }
 
-func (c *call) group(view view, g *directory.Group, members *rolesync.Later[[]directory.UserID]) (answer, error) {
-	var ids []directory.UserID
-	if members != nil {
-		ids = members.Get()
+// settled returns the members of a group after a change, at most limit; 0 is all. What
+// was named by userName or externalId is resolved at the end of the transaction, after
+// members was read there: then they are read again. Without members, none are shown.
+func (c *call) settled(id directory.GroupID, asked *changes, members *rolesync.Later[[]directory.UserID], limit int) ([]directory.UserID, error) {
+	if members == nil {
+		return nil, nil
 	}
+	if len(asked.members.names()) == 0 {
+		return members.Get(), nil
+	}
+	return c.handler.Store.Members(c.Context(), c.connection.Organization, id, limit)
+}
+
+func (c *call) group(view view, g *directory.Group, ids []directory.UserID) (answer, error) {
 	b, err := view.appendGroup(c.buffer, g, whole(ids))
 	return answer{status: http.StatusOK, version: version(g.Revision), body: b}, err
 }

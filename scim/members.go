@@ -1,6 +1,8 @@
 package scim
 
 import (
+	"slices"
+
 	filter "github.com/scim2/filter-parser/v2"
 
 	"github.com/rolesync/rolesync/internal/directory"
@@ -41,14 +43,46 @@ func (m *memberChange) values(added bool) []string {
 	return out
 }
 
-// states reports whether users are exactly those that are to be members.
-func (m *memberChange) states(users []directory.UserID) bool {
-	for _, id := range users {
-		if !m.added[string(id)] {
-			return false
+// names returns the values that are not of the form of a user's id: externalIds and
+// userNames, of users or of nobody yet.
+func (m *memberChange) names() []string {
+	var names []string
+	for _, value := range m.order {
+		if _, err := directory.ParseUserID(value); err != nil {
+			names = append(names, value)
 		}
 	}
-	return len(users) == len(m.additions())
+	return names
+}
+
+// resolved returns the members that are stated, with the ids of those users that are
+// stated by name. A name that is nobody's is left out of stated, and is in pending.
+func (m *memberChange) resolved(named map[string]directory.UserID) (stated, pending []string) {
+	seen := make(map[string]bool, len(m.order))
+	for _, value := range m.additions() {
+		if _, err := directory.ParseUserID(value); err != nil {
+			id, ok := named[value]
+			if !ok {
+				pending = append(pending, value)
+				continue
+			}
+			value = string(id)
+		}
+		if !seen[value] {
+			seen[value] = true
+			stated = append(stated, value)
+		}
+	}
+	return stated, pending
+}
+
+// same reports whether users are exactly those stated, each of which is there once.
+func same(users []directory.UserID, stated []string) bool {
+	is := make(map[directory.UserID]bool, len(users))
+	for _, id := range users {
+		is[id] = true
+	}
+	return len(users) == len(stated) && !slices.ContainsFunc(stated, func(id string) bool { return !is[directory.UserID(id)] })
 }
 
 func (m *memberChange) set(ids []string, added bool) {

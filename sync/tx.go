@@ -247,6 +247,14 @@ func (t *Tx) Members(group directory.GroupID, limit int) *Later[[]directory.User
 	return t.tx.Members(group, limit)
 }
 
+// UsersNamed returns the users of the connection whom values mean as their externalId
+// or, else, userName, by value. It locks nobody, and costs a round trip.
+func (t *Tx) UsersNamed(values []string) (map[string]directory.UserID, error) {
+	named := t.tx.UsersNamed(values)
+	err := t.tx.Flush()
+	return named.Get(), err
+}
+
 func (t *Tx) lockNames(names store.Names) {
 	if names != (store.Names{}) {
 		t.tx.LockNames([]string{names.ExternalID, names.UserName})
