@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -12,6 +13,7 @@ import (
 	"github.com/rolesync/rolesync/internal/directory"
 	"github.com/rolesync/rolesync/internal/fault"
 	"github.com/rolesync/rolesync/internal/store"
+	"github.com/rolesync/rolesync/internal/testserver"
 	rolesync "github.com/rolesync/rolesync/sync"
 )
 
@@ -614,6 +616,51 @@ func testOneUserName(t *testing.T, s *service) {
 			t.Errorf("%d were created and %d refused, want 1 and 7", created.Load(), conflicts.Load())
 		}
 	}
+}
+
+// Changes that name their members by id lock users in one order, so PostgreSQL never has
+// to end one of them, which takes it a second.
+func TestChangesByIDDoNotDeadlock(t *testing.T) {
+	t.Parallel()
+	s := newService(t, prepared(t, testserver.Database(t)), "")
+	n := s.tenant(t)
+	users := n.users(t, 30)
+	groups := []directory.GroupID{n.group(t, "Admins"), n.group(t, "Engineering"), n.group(t, "Sales"), n.group(t, "Support")}
+	together(8, func(worker int) {
+		r := rand.New(rand.NewPCG(uint64(worker), 7))
+		some := func() (members []string) {
+			for range 1 + r.IntN(12) {
+				members = append(members, string(pick(r, users)))
+			}
+			return members
+		}
+		for range 40 {
+			group := groups[worker%4] // two workers each
+			var change func(*rolesync.Tx) error
+			switch r.IntN(8) {
+			case 0:
+				change = addMembers(group, some()...)
+			case 1:
+				change = removeMembers(group, some()...)
+			case 2:
+				change = renameGroup(group, fmt.Sprintf("%s %d", []string{"Eng", "Admins", "Sales"}[r.IntN(3)], worker%4))
+			case 3:
+				change = setActive(pick(r, users), r.IntN(3) > 0)
+			case 4:
+				add, remove := addMembers(group, some()...), removeMembers(group, some()...)
+				change = func(tx *rolesync.Tx) error { return errors.Join(remove(tx), add(tx)) }
+			default:
+				change = replaceMembers(group, some()...)
+			}
+			if err := n.try(change); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	if again := s.again.Load(); again > 0 {
+		t.Errorf("%d transactions ran again", again)
+	}
+	s.wantSound(t)
 }
 
 func testRenameWhileAdding(t *testing.T, s *service) {

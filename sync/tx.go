@@ -29,6 +29,7 @@ type Tx struct {
 	held    map[directory.GroupID]bool // locked, or created, and so of our connection
 	gone    []store.Assignment         // of users that were deleted
 	members []memberChange             // whose values may be unknown
+	first   store.Mark                 // where the first of them is
 	renamed []renamedGroup             // whose members are touched
 	waiting []waiting                  // names that groups may wait for
 	backlog bool
@@ -201,6 +202,7 @@ func (t *Tx) changeMembers(group directory.GroupID, values []string, add bool) {
 		return
 	}
 	t.hold(group)
+	t.lockTogether(values)
 	var known *Later[[]directory.UserID]
 	action := "group.members_removed"
 	if add {
@@ -211,6 +213,27 @@ func (t *Tx) changeMembers(group directory.GroupID, values []string, add bool) {
 	}
 	t.members = append(t.members, memberChange{group, values, known, add})
 	t.audit(action, string(group), memberDetail(values))
+}
+
+// lockTogether has the users of all changes of members locked in one order. Each change
+// locks its own in order, but those who leave and those who join overlap.
+func (t *Tx) lockTogether(values []string) {
+	if len(t.members) == 0 {
+		t.first = t.tx.Mark()
+		return
+	}
+	users := make([]directory.UserID, 0, len(values))
+	for _, change := range t.members {
+		users = appendUsers(users, change.values)
+	}
+	t.tx.LockAnyUsersAt(t.first, appendUsers(users, values))
+}
+
+func appendUsers(users []directory.UserID, values []string) []directory.UserID {
+	for _, value := range values {
+		users = append(users, directory.UserID(value))
+	}
+	return users
 }
 
 // ReplaceMembers makes the values the only members of a group, with the same locks and

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -63,6 +64,20 @@ type service struct {
 	Writer *rolesync.Writer
 	Client rolesync.Client // nil when the test does not look at Redis
 	url    string
+	again  *atomic.Int64 // transactions that ran again after a deadlock
+}
+
+// counting is a log that counts the transactions that run again.
+type counting struct {
+	slog.Handler
+	again *atomic.Int64
+}
+
+func (c counting) Handle(ctx context.Context, r slog.Record) error {
+	if r.Message == "transaction runs again" {
+		c.again.Add(1)
+	}
+	return c.Handler.Handle(ctx, r)
 }
 
 // tester is what a test and a step of a property test have in common.
@@ -142,7 +157,8 @@ func newService(t testing.TB, url, redis string) *service {
 
 func newServiceOn(t testing.TB, url string, client rolesync.Client) *service {
 	t.Helper()
-	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo}))
+	again := &atomic.Int64{}
+	log := slog.New(counting{slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo}), again})
 	s, err := store.Open(t.Context(), store.Options{URL: url, MaxConnections: 12, Log: log})
 	if err != nil {
 		t.Fatal(err)
@@ -153,7 +169,7 @@ func newServiceOn(t testing.TB, url string, client rolesync.Client) *service {
 		}
 	})
 	w := rolesync.NewWriter(s, client, "", log)
-	return &service{rolesync.New(rolesync.Options{Store: s, Writer: w, Log: log}), s, w, client, url}
+	return &service{rolesync.New(rolesync.Options{Store: s, Writer: w, Log: log}), s, w, client, url, again}
 }
 
 func dial(t testing.TB, o rolesync.RedisOptions) rolesync.Client {

@@ -31,6 +31,8 @@ type Tx struct {
 	queued []statement
 	audits []AuditEntry // written when it commits
 	failed error        // of a flush
+	// flushes tells whether what stood behind a Mark was sent.
+	flushes int
 }
 
 // attempts bounds how often a transaction that lost a deadlock is run again.
@@ -97,7 +99,7 @@ func (tx *Tx) Flush() error {
 		return tx.failed
 	}
 	queued := tx.queued
-	tx.queued = nil
+	tx.queued, tx.flushes = nil, tx.flushes+1
 	tx.failed = tx.tx.run(tx.ctx, queued)
 	return tx.failed
 }
@@ -110,6 +112,20 @@ func (tx *Tx) Context() context.Context { return tx.ctx }
 // LockAnyUsers locks users of the organization, whichever connection owns them.
 func (tx *Tx) LockAnyUsers(users []directory.UserID) {
 	tx.queue(statement{sql: lockAnyUsers, args: []any{tx.Organization, strs(users)}})
+}
+
+// Mark is a place among the statements that are queued.
+type Mark struct{ flushes, at int }
+
+// Mark returns the end of the queue.
+func (tx *Tx) Mark() Mark { return Mark{tx.flushes, len(tx.queued)} }
+
+// LockAnyUsersAt does what LockAnyUsers does, before all that was queued behind the
+// mark. It does nothing when that was sent already: then its locks are held.
+func (tx *Tx) LockAnyUsersAt(mark Mark, users []directory.UserID) {
+	if mark.flushes == tx.flushes {
+		tx.queued = slices.Insert(tx.queued, mark.at, statement{sql: lockAnyUsers, args: []any{tx.Organization, strs(users)}})
+	}
 }
 
 // LockNames keeps others from making a user, or a pending member, of these names until
