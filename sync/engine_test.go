@@ -665,11 +665,11 @@ func TestChangesByIDDoNotDeadlock(t *testing.T) {
 
 func testRenameWhileAdding(t *testing.T, s *service) {
 	n := s.tenant(t)
-	users := n.users(t, 60)
+	users := n.users(t, 36)
 	g := n.group(t, "Sales")
 	together(4, func(worker int) {
 		if worker == 0 {
-			for i := range 30 {
+			for i := range 18 {
 				if err := n.try(renameGroup(g, []string{"Admins", "Engineers", "Sales"}[i%3])); err != nil {
 					t.Error(err)
 				}
@@ -679,7 +679,7 @@ func testRenameWhileAdding(t *testing.T, s *service) {
 			}
 			return
 		}
-		for _, u := range users[worker*20-20 : worker*20] {
+		for _, u := range users[worker*12-12 : worker*12] {
 			if err := n.try(addMembers(g, string(u))); err != nil {
 				t.Error(err)
 			}
@@ -695,7 +695,7 @@ func testRenameWhileAdding(t *testing.T, s *service) {
 
 func testCreateWhilePending(t *testing.T, s *service) {
 	n := s.tenant(t)
-	const count = 40
+	const count = 24
 	g, other := n.group(t, "Admins"), n.group(t, "Engineering")
 	name := func(i int) string { return fmt.Sprintf("user%d@example.com", i) }
 	together(4, func(worker int) {

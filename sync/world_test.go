@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 	flag.Parse()
 	// Most tests wait for a server, and each step of the property test is a transaction
 	// on a disk. What the command line says counts more.
-	for name, value := range map[string]string{"test.parallel": "8", "rapid.checks": "15"} {
+	for name, value := range map[string]string{"test.parallel": "8", "rapid.checks": "12"} {
 		if f := flag.Lookup(name); f.Value.String() == f.DefValue {
 			_ = f.Value.Set(value)
 		}
