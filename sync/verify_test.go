@@ -184,7 +184,8 @@ func TestVerifyUnderLoadGivesNoFalseAlarm(t *testing.T) {
 		together(4, func(worker int) {
 			if worker == 0 {
 				defer done.Store(true)
-				for range 3 {
+				// However slow the others are, there is something to be alarmed by.
+				for i := 0; (i < 3 || changes.Load() < 20) && !t.Failed() && t.Context().Err() == nil; i++ {
 					verifier := rolesync.Verifier{Store: s.Store, Writer: s.Writer, Settle: 10 * time.Second}
 					found, err := verifier.Verify(t.Context())
 					if err != nil {
@@ -216,8 +217,5 @@ func TestVerifyUnderLoadGivesNoFalseAlarm(t *testing.T) {
 				changes.Add(1)
 			}
 		})
-		if changes.Load() < 20 {
-			t.Errorf("there were %d changes only: the test tests too little", changes.Load())
-		}
 	})
 }
