@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -88,9 +89,13 @@ func (w *Writer) fillAll(ctx context.Context) error {
 	if err := w.sink.mark(ctx, directory.NewKeyID()); err != nil {
 		return err
 	}
+	// And after it: the mark itself may have gone to a new, empty server.
 	identity, err := w.sink.identity(ctx)
 	if err != nil {
 		return err
+	}
+	if runsOf(identity) != runsOf(before) {
+		return errors.New("redis was replaced when it had just been filled")
 	}
 	if err := w.store.SetRedisIdentity(ctx, identity); err != nil {
 		return err
@@ -98,6 +103,12 @@ func (w *Writer) fillAll(ctx context.Context) error {
 	w.setIdentity(identity)
 	w.log.Info("redis was filled", "took", time.Since(started).Round(time.Millisecond))
 	return nil
+}
+
+// runsOf is the part of an identity that a restart or a failover changes.
+func runsOf(identity string) string {
+	_, runs, _ := strings.Cut(identity, " ")
+	return runs
 }
 
 // fillLost fills the organizations whose keys are gone or of another generation, unless
