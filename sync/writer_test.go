@@ -152,6 +152,13 @@ func TestWriterInBadTimes(t *testing.T) {
 			_, err = redis.Do("REPLICAOF", "NO", "ONE")
 			must(t, err)
 		}},
+		{"a mark was passed over", nil, func(t *testing.T, _ *testserver.RedisServer, n tenant) {
+			execute(t, n.url, `UPDATE assignments SET published_version = 0 WHERE organization_id = $1`, string(n.by.Organization))
+			eventually(t, "all is marked", func() bool {
+				left, err := n.Store.Unpublished(t.Context(), directory.Now(), 0, "", "", 10)
+				return err == nil && len(left) == 0
+			})
+		}},
 		{"somebody else wrote into our keys", nil, func(t *testing.T, redis *testserver.RedisServer, n tenant) {
 			u := n.user(t, "victim@example.com")
 			n.wantInRedis(t, u)
@@ -230,6 +237,33 @@ func TestSentinelFailover(t *testing.T) {
 	if role, err := replica.Do("ROLE"); err != nil || !strings.HasPrefix(role, "master") {
 		t.Errorf("role of the replica = %q, %v: there was no failover", role, err)
 	}
+}
+
+// A cluster, of one node that has all slots: keys of an organization share one, and what
+// is asked of every master is asked of it.
+func TestCluster(t *testing.T) {
+	t.Parallel()
+	node := testserver.Redis(t, testserver.Argument("cluster-enabled", "yes"))
+	_, err := node.Do("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
+	must(t, err)
+	eventually(t, "the cluster is up", func() bool {
+		info, err := node.Do("CLUSTER", "INFO")
+		return err == nil && strings.Contains(info, "cluster_state:ok")
+	})
+	s := newServiceOn(t, sqlite(t), dial(t, rolesync.RedisOptions{Addresses: []string{node.Addr()}, Cluster: true}))
+	s.run(t)
+	n, other := s.tenant(t), s.tenant(t)
+	users := n.users(t, 20)
+	n.group(t, "Admins", users[:5]...)
+	u := other.user(t, "anna@example.com")
+	n.wantInRedis(t, users[0])
+	other.wantInRedis(t, u)
+	flush(t, node)
+	_, err = node.Do("SCRIPT", "FLUSH")
+	must(t, err)
+	other.wantInRedis(t, u)
+	s.wantSettled(t)
+	s.wantHealthy(t)
 }
 
 // Two processes on one PostgreSQL and one Redis, both taking changes, while Redis
