@@ -33,6 +33,7 @@ type change struct {
 // changes is a request body, POST, PUT or PATCH, reduced to what it asks for. It is
 // made before the transaction and only read in it, so the transaction may run twice.
 type changes struct {
+	of      *resourceType
 	list    []change
 	members memberChange // of a group
 	ignored []string     // attributes that the schema does not know, at most maxIgnored
@@ -43,7 +44,7 @@ func (rt *resourceType) fromResource(body value) (*changes, error) {
 	if body.kind != object {
 		return nil, invalidSyntax("the body must be an object, not %s", body.kind)
 	}
-	c := &changes{list: make([]change, 0, len(body.items))}
+	c := &changes{of: rt, list: make([]change, 0, len(body.items))}
 	for i := range body.items {
 		if err := rt.state(c, add, body.items[i].name, body.items[i].value); err != nil {
 			return nil, err
@@ -62,7 +63,7 @@ func (rt *resourceType) fromPatch(body value) (*changes, error) {
 	if len(operations.items) > maxOperations {
 		return nil, fault.New(fault.TooLarge, "the request has %d operations; at most %d are taken at once", len(operations.items), maxOperations)
 	}
-	c := &changes{list: make([]change, 0, len(operations.items))}
+	c := &changes{of: rt, list: make([]change, 0, len(operations.items))}
 	for i := range operations.items {
 		if err := rt.patch(c, operations.items[i].value); err != nil {
 			return nil, err

@@ -10,6 +10,9 @@ import (
 	"github.com/rolesync/rolesync/internal/fault"
 )
 
+// What every connection serves.
+var userType, groupType = builtin.user, builtin.group
+
 // The stored user that most tests begin with, in canonical form.
 const bjensen = `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"],` +
 	`"externalId":"701984","userName":"bjensen","name":{"familyName":"Jensen","givenName":"Barbara"},"active":true,` +

@@ -13,7 +13,7 @@ import (
 )
 
 // The discovery documents, RFC 7643 §5 to §7 and RFC 7644 §4. They are the same for
-// every connection but for their location, so they are made once.
+// all connections of the same types but for their location, so they are made once.
 
 // document is a discovery resource.
 type document struct {
@@ -78,11 +78,6 @@ var provider = newDocument("", "ServiceProviderConfig", "/ServiceProviderConfig"
 	}},
 })
 
-var (
-	resourceTypes = []document{describeType(userType), describeType(groupType)}
-	schemas       = describeSchemas(userType, groupType)
-)
-
 func describeType(rt *resourceType) document {
 	type extension struct {
 		Schema   string `json:"schema"`
@@ -131,11 +126,17 @@ func prune(m map[string]any) {
 	}
 }
 
-func (h *Handler) getProvider(c *call) (answer, error)       { return c.discover([]document{provider}, "") }
-func (h *Handler) getResourceType(c *call) (answer, error)   { return c.discover(resourceTypes, c.id()) }
-func (h *Handler) getSchema(c *call) (answer, error)         { return c.discover(schemas, c.id()) }
-func (h *Handler) listResourceTypes(c *call) (answer, error) { return c.discoverAll(resourceTypes) }
-func (h *Handler) listSchemas(c *call) (answer, error)       { return c.discoverAll(schemas) }
+func (h *Handler) getProvider(c *call) (answer, error) {
+	return c.discover([]document{provider}, "")
+}
+func (h *Handler) getResourceType(c *call) (answer, error) {
+	return c.discover(c.types.resourceTypes, c.id())
+}
+func (h *Handler) listResourceTypes(c *call) (answer, error) {
+	return c.discoverAll(c.types.resourceTypes)
+}
+func (h *Handler) getSchema(c *call) (answer, error)   { return c.discover(c.types.schemas, c.id()) }
+func (h *Handler) listSchemas(c *call) (answer, error) { return c.discoverAll(c.types.schemas) }
 
 // unfiltered refuses a filter on discovery (RFC 7644 §4: 403).
 func (c *call) unfiltered() error {

@@ -15,7 +15,7 @@ const maxIndexed = 512
 
 // newUser makes a user of a body of POST. A user is active unless it says otherwise.
 func newUser(c *changes, u directory.User) (directory.User, error) {
-	r := userType.empty()
+	r := c.of.empty()
 	if err := r.apply(c); err != nil {
 		return u, err
 	}
@@ -29,11 +29,11 @@ func newUser(c *changes, u directory.User) (directory.User, error) {
 // for active, which stays as it was. A PUT that does not mention it gives nobody
 // back what a deactivation took.
 func putUser(c *changes, u directory.User) (directory.User, error) {
-	former, err := userType.decode(u.Resource)
+	former, err := c.of.decode(u.Resource)
 	if err != nil {
 		return u, err
 	}
-	r := userType.empty()
+	r := c.of.empty()
 	if err := r.apply(c); err != nil {
 		return u, err
 	}
@@ -45,7 +45,7 @@ func putUser(c *changes, u directory.User) (directory.User, error) {
 
 // patchUser returns u with a body of PATCH carried out.
 func patchUser(c *changes, u directory.User) (directory.User, error) {
-	r, err := userType.decode(u.Resource)
+	r, err := c.of.decode(u.Resource)
 	if err != nil {
 		return u, err
 	}
@@ -91,7 +91,7 @@ func (r *resource) email() string {
 // newGroup makes a group of a body of POST; for PUT, g is the group as it was. Both
 // state the whole.
 func newGroup(c *changes, g directory.Group) (directory.Group, error) {
-	r := groupType.empty()
+	r := c.of.empty()
 	if err := r.apply(c); err != nil {
 		return g, err
 	}
@@ -100,7 +100,7 @@ func newGroup(c *changes, g directory.Group) (directory.Group, error) {
 
 // patchGroup returns g with the attribute changes of a body of PATCH carried out.
 func patchGroup(c *changes, g directory.Group) (directory.Group, error) {
-	r, err := groupType.decode(g.Resource)
+	r, err := c.of.decode(g.Resource)
 	if err != nil {
 		return g, err
 	}

@@ -18,7 +18,7 @@ func (h *Handler) createGroup(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	asked, err := groupType.fromResource(body)
+	asked, err := c.types.group.fromResource(body)
 	if err != nil {
 		return answer{}, err
 	}
@@ -28,7 +28,7 @@ func (h *Handler) createGroup(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	view := c.view(groupType)
+	view := c.view(c.types.group)
 	joining := asked.members.additions()
 	var members *rolesync.Later[[]directory.UserID]
 	err = c.change(asked.ignored, func(tx *rolesync.Tx) error {
@@ -62,7 +62,7 @@ func (h *Handler) getGroup(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	view := c.view(groupType)
+	view := c.view(c.types.group)
 	view.spill = c.spill
 	c.w.Header().Set("ETag", version(g.Revision))
 	b, err := view.appendGroup(c.buffer, &g, c.members([]directory.Group{g}).portions(0))
@@ -80,11 +80,11 @@ func (h *Handler) putGroup(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	asked, err := groupType.fromResource(body)
+	asked, err := c.types.group.fromResource(body)
 	if err != nil {
 		return answer{}, err
 	}
-	view := c.view(groupType)
+	view := c.view(c.types.group)
 	names := asked.members.names()
 	var g directory.Group
 	var members *rolesync.Later[[]directory.UserID]
@@ -140,11 +140,11 @@ func (h *Handler) patchGroup(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	asked, err := groupType.fromPatch(body)
+	asked, err := c.types.group.fromPatch(body)
 	if err != nil {
 		return answer{}, err
 	}
-	view := c.view(groupType)
+	view := c.view(c.types.group)
 	var g groupLater
 	var members *rolesync.Later[[]directory.UserID]
 	err = c.change(asked.ignored, func(tx *rolesync.Tx) (err error) {
@@ -254,7 +254,7 @@ func (h *Handler) listGroups(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	where, err := c.query.equalities(groupType, "displayName", "externalId", "id")
+	where, err := c.query.equalities(c.types.group, "displayName", "externalId", "id")
 	if err != nil {
 		return answer{}, err
 	}
@@ -268,7 +268,7 @@ func (h *Handler) listGroups(c *call) (answer, error) {
 			return answer{}, err
 		}
 	}
-	view := c.view(groupType)
+	view := c.view(c.types.group)
 	view.spill = c.spill
 	reader := c.members(page.Items)
 	b, err := view.appendList(c.buffer, page.Total, startIndex, len(page.Items), func(b []byte, i int) ([]byte, error) {

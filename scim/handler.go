@@ -91,6 +91,7 @@ type call struct {
 	w          http.ResponseWriter
 	handler    *Handler
 	connection store.Connection
+	types      *types
 	base       string // the absolute URL of the connection
 	query      query
 	buffer     []byte // for the answer
@@ -131,7 +132,7 @@ func (h *Handler) serve(m methods) http.Handler {
 			h.fail(w, r, err)
 			return
 		}
-		h.answer(&call{Request: r, w: w, handler: h, connection: connection, base: h.base(r, connection.ID)}, do)
+		h.answer(&call{Request: r, w: w, handler: h, connection: connection, types: builtin, base: h.base(r, connection.ID)}, do)
 	})
 }
 

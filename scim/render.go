@@ -42,7 +42,7 @@ func (v view) appendUser(b []byte, u *directory.User, groups []directory.Members
 	if v.show.shows("groups") {
 		b = v.appendGroups(b, u, groups)
 	}
-	b = v.appendMeta(b, userType, string(u.ID), u.CreatedAt, u.ModifiedAt, u.Revision)
+	b = v.appendMeta(b, v.show.of, string(u.ID), u.CreatedAt, u.ModifiedAt, u.Revision)
 	return append(b, '}'), nil
 }
 
@@ -103,7 +103,7 @@ func (v view) appendGroup(b []byte, g *directory.Group, members portions) ([]byt
 		}
 		b = append(b, ']')
 	}
-	b = v.appendMeta(b, groupType, string(g.ID), g.CreatedAt, g.ModifiedAt, g.Revision)
+	b = v.appendMeta(b, v.show.of, string(g.ID), g.CreatedAt, g.ModifiedAt, g.Revision)
 	return append(b, '}'), nil
 }
 

@@ -95,13 +95,28 @@ type resourceType struct {
 	attributes  *attributes
 }
 
-// The resource types. They are tables, never changed.
-var (
-	userType = newResourceType("User", "/Users", "User Account",
+// types are the resource types that a connection serves, with the documents that
+// describe them. They are tables, never changed, and shared by all who serve the same.
+type types struct {
+	user, group *resourceType
+
+	resourceTypes, schemas []document
+}
+
+// builtin are the types of RFC 7643.
+var builtin = newTypes()
+
+func newTypes() *types {
+	user := newResourceType("User", "/Users", "User Account",
 		map[string]storage{"password": secret}, userSchema(), enterpriseUserSchema())
-	groupType = newResourceType("Group", "/Groups", "Group",
+	group := newResourceType("Group", "/Groups", "Group",
 		map[string]storage{"members": members}, groupSchema())
-)
+	return &types{
+		user: user, group: group,
+		resourceTypes: []document{describeType(user), describeType(group)},
+		schemas:       describeSchemas(user, group),
+	}
+}
 
 func userSchema() schema.Schema           { return clipped(schema.CoreUserSchema()) }
 func enterpriseUserSchema() schema.Schema { return clipped(schema.ExtensionEnterpriseUser()) }

@@ -13,7 +13,7 @@ func (h *Handler) createUser(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	asked, err := userType.fromResource(body)
+	asked, err := c.types.user.fromResource(body)
 	if err != nil {
 		return answer{}, err
 	}
@@ -33,7 +33,7 @@ func (h *Handler) createUser(c *call) (answer, error) {
 	}
 	// Groups that waited for this user are left to the next read: a query for them
 	// here would cost every creation a round trip.
-	view := c.view(userType)
+	view := c.view(c.types.user)
 	a, err := c.user(view, &u, nil)
 	a.status, a.location = http.StatusCreated, view.userLocation(u.ID)
 	return a, err
@@ -52,11 +52,11 @@ func (h *Handler) getUser(c *call) (answer, error) {
 }
 
 func (h *Handler) putUser(c *call) (answer, error) {
-	return h.changeUser(c, userType.fromResource, putUser)
+	return h.changeUser(c, c.types.user.fromResource, putUser)
 }
 
 func (h *Handler) patchUser(c *call) (answer, error) {
-	return h.changeUser(c, userType.fromPatch, patchUser)
+	return h.changeUser(c, c.types.user.fromPatch, patchUser)
 }
 
 func (h *Handler) changeUser(c *call, read func(value) (*changes, error), apply func(*changes, directory.User) (directory.User, error)) (answer, error) {
@@ -119,7 +119,7 @@ func (h *Handler) listUsers(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	where, err := c.query.equalities(userType, "userName", "externalId", "displayName", "id")
+	where, err := c.query.equalities(c.types.user, "userName", "externalId", "displayName", "id")
 	if err != nil {
 		return answer{}, err
 	}
@@ -133,7 +133,7 @@ func (h *Handler) listUsers(c *call) (answer, error) {
 			return answer{}, err
 		}
 	}
-	view := c.view(userType)
+	view := c.view(c.types.user)
 	view.spill = c.spill
 	ids := make([]directory.UserID, len(page.Items))
 	for i := range page.Items {
@@ -151,7 +151,7 @@ func (h *Handler) listUsers(c *call) (answer, error) {
 
 // userWithGroups answers with a user and the groups that it is in now.
 func (c *call) userWithGroups(u *directory.User) (answer, error) {
-	view := c.view(userType)
+	view := c.view(c.types.user)
 	groups, err := c.groupsOf(view, []directory.UserID{u.ID})
 	if err != nil {
 		return answer{}, err
