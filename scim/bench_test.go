@@ -139,7 +139,7 @@ func BenchmarkLookUpFilter(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if where, err := q.equalities(userType, "userName", "externalId", "displayName", "id"); err != nil || len(where) != 1 {
+		if s, err := newSelection(userType, q, nil); err != nil || !s.clause.exact {
 			b.Fatal(err)
 		}
 	}

@@ -43,9 +43,17 @@ type supported struct {
 	Supported bool `json:"supported"`
 }
 
-// provider is what this service can do, and nothing that it cannot. Filters are
-// announced although only eq is served so far: any other is refused as RFC 7644
-// §3.12 has it (invalidFilter), and providers look nobody up without it.
+// pagination says how lists are paged, RFC 9865 §4. A cursor does not expire, so there
+// is no cursorTimeout.
+type pagination struct {
+	Cursor          bool   `json:"cursor"`
+	Index           bool   `json:"index"`
+	DefaultMethod   string `json:"defaultPaginationMethod"`
+	DefaultPageSize int    `json:"defaultPageSize"`
+	MaxPageSize     int    `json:"maxPageSize"`
+}
+
+// provider is what this service can do, and nothing that it cannot.
 var provider = newDocument("", "ServiceProviderConfig", "/ServiceProviderConfig", struct {
 	Schemas []string  `json:"schemas"`
 	Patch   supported `json:"patch"`
@@ -61,6 +69,7 @@ var provider = newDocument("", "ServiceProviderConfig", "/ServiceProviderConfig"
 	ChangePassword supported        `json:"changePassword"`
 	Sort           supported        `json:"sort"`
 	ETag           supported        `json:"etag"`
+	Pagination     pagination       `json:"pagination"`
 	Schemes        []map[string]any `json:"authenticationSchemes"`
 }{
 	Schemas: []string{providerURN},
@@ -69,6 +78,8 @@ var provider = newDocument("", "ServiceProviderConfig", "/ServiceProviderConfig"
 		supported
 		MaxResults int `json:"maxResults"`
 	}{supported{true}, maxCount},
+	Sort:       supported{true},
+	Pagination: pagination{Cursor: true, Index: true, DefaultMethod: "index", DefaultPageSize: defaultCount, MaxPageSize: maxCount},
 	Schemes: []map[string]any{{
 		"type":        "oauthbearertoken",
 		"name":        "OAuth Bearer Token",
@@ -162,7 +173,7 @@ func (c *call) discoverAll(list []document) (answer, error) {
 	if err := c.unfiltered(); err != nil {
 		return answer{}, err
 	}
-	b, err := view{}.appendList(c.buffer, len(list), 1, len(list), func(b []byte, i int) ([]byte, error) {
+	b, err := view{}.appendList(c.buffer, listHead{total: len(list), startIndex: 1, count: len(list)}, func(b []byte, i int) ([]byte, error) {
 		return list[i].append(b, c.base), nil
 	})
 	return answer{status: http.StatusOK, body: b}, err

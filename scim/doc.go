@@ -36,7 +36,9 @@
 //     other id is a 404, whatever its form.
 //   - An answer is a SCIM document of type application/scim+json, errors included. No
 //     internal text leaves; it is logged, once.
-//   - No filter is dropped: what is not served is a 400, never an unfiltered list.
+//   - No filter is dropped: what is not served is a 400, never an unfiltered list. What
+//     the store has an index for becomes SQL; the rest is tried on each stored resource
+//     that is left (see clause).
 //
 // # Limits
 //
@@ -88,8 +90,18 @@
 //	disabled connection            403 with a valid token, for reading too: it is frozen
 //	unknown endpoint, no token     401; with a token 404
 //	parameter names                without regard to case; filter, count … twice is a 400
-//	sortBy, sortOrder              ignored and not announced (RFC 7644 §3.4.2.3)
-//	/Me, /Bulk, /.search           501
+//	filter on an unknown attribute 400 invalidFilter, by name; in a search of all types it is
+//	                               unset for the type that lacks it (RFC 7644 §3.4.2.1)
+//	filter on several values       holds when it does for any of them; of none, for an unset one:
+//	                               ne is true, eq null too
+//	strings                        compare trimmed, NFC and folded, unless the schema says
+//	                               caseExact, and by bytes for gt, ge, lt, le
+//	groups and members             are selected by value, groups by display too; by nothing else
+//	sortBy                         of several values the primary one, else the first; what has
+//	                               none comes last, and first when descending
+//	cursor                         does not expire; with startIndex, or for another filter or
+//	                               order than it was given for, 400; without either, by index
+//	/Me, /Bulk                     501
 //
 // If-Match is honoured (412). ServiceProviderConfig does not announce ETags, because
 // If-None-Match is not: the groups shown with a user, and the members who came or went

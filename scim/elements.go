@@ -12,7 +12,7 @@ func (r *resource) changeElements(n *node, c *change) error {
 	case c.at.where == nil && c.at.sub == nil:
 		touched, err = r.changeList(a, n, c)
 	case c.op == remove:
-		err = r.removeSelected(a, n, c)
+		removeSelected(n, c)
 	default:
 		touched, err = r.setSelected(a, n, c)
 	}
@@ -88,47 +88,32 @@ func (a *attribute) stands(v, e *node) bool {
 
 // selected returns the indexes of the elements that c's filter selects; without a
 // filter, all.
-func (a *attribute) selected(n *node, c *change) ([]int, error) {
+func selected(n *node, c *change) []int {
 	var indexes []int
 	for i := range n.parts {
-		held := true
-		if c.at.where != nil {
-			var err error
-			if held, err = a.matches(c.at.where, &n.parts[i]); err != nil {
-				return nil, invalidPath("the filter in the path %s cannot be applied: %s", quote(c.at.path), err)
-			}
-		}
-		if held {
+		if c.at.selects == nil || c.at.selects(&n.parts[i]) {
 			indexes = append(indexes, i)
 		}
 	}
-	return indexes, nil
+	return indexes
 }
 
 // removeSelected removes elements, or one sub-attribute of them. What is not there
 // is removed already.
-func (r *resource) removeSelected(a *attribute, n *node, c *change) error {
-	indexes, err := a.selected(n, c)
-	if err != nil {
-		return err
-	}
-	for _, i := range slices.Backward(indexes) {
+func removeSelected(n *node, c *change) {
+	for _, i := range slices.Backward(selected(n, c)) {
 		if c.at.sub == nil {
 			n.parts = slices.Delete(n.parts, i, i+1)
 		} else {
 			n.parts[i].parts[c.at.sub.index] = node{}
 		}
 	}
-	return nil
 }
 
 // setSelected sets elements, or one sub-attribute of them. When there is none, the
 // element is created if the filter says enough of it; without a filter it does.
 func (r *resource) setSelected(a *attribute, n *node, c *change) ([]int, error) {
-	indexes, err := a.selected(n, c)
-	if err != nil {
-		return nil, err
-	}
+	indexes := selected(n, c)
 	implied, known := node{set: true, parts: make([]node, len(a.subs.list))}, true
 	if c.at.where != nil {
 		implied, known = a.implied(c.at.where)
@@ -152,7 +137,8 @@ func (r *resource) setSelected(a *attribute, n *node, c *change) ([]int, error) 
 		return nil, err
 	}
 	if !v.set { // null: the selected elements go
-		return nil, r.removeSelected(a, n, c)
+		removeSelected(n, c)
+		return nil, nil
 	}
 	for _, i := range indexes {
 		e := &n.parts[i]

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/rolesync/rolesync/internal/directory"
-	"github.com/rolesync/rolesync/internal/store"
 	rolesync "github.com/rolesync/rolesync/sync"
 )
 
@@ -247,34 +246,6 @@ func (h *Handler) deleteGroup(c *call) (answer, error) {
 		return tx.DeleteGroup(id)
 	})
 	return answer{status: http.StatusNoContent}, err
-}
-
-func (h *Handler) listGroups(c *call) (answer, error) {
-	startIndex, count, err := c.query.page()
-	if err != nil {
-		return answer{}, err
-	}
-	where, err := c.query.equalities(c.types.group, "displayName", "externalId", "id")
-	if err != nil {
-		return answer{}, err
-	}
-	var page store.Page[directory.Group]
-	if !impossible(where) {
-		page, err = h.Store.Groups(c.Context(), store.GroupQuery{
-			Scope: c.scope(), ID: where["id"], DisplayName: where["displayName"], ExternalID: where["externalId"],
-			Offset: startIndex - 1, Limit: count,
-		})
-		if err != nil {
-			return answer{}, err
-		}
-	}
-	view := c.view(c.types.group)
-	view.spill = c.spill
-	reader := c.members(page.Items)
-	b, err := view.appendList(c.buffer, page.Total, startIndex, len(page.Items), func(b []byte, i int) ([]byte, error) {
-		return view.appendGroup(b, &page.Items[i], reader.portions(i))
-	})
-	return answer{status: http.StatusOK, body: b}, err
 }
 
 // settled returns the members of a group after a change, at most limit; 0 is all. What

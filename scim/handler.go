@@ -63,7 +63,10 @@ func (h *Handler) Mount(r *mux.Router) {
 	route("/ResourceTypes/{id}", methods{"GET": h.getResourceType})
 	route("/Schemas", methods{"GET": h.listSchemas})
 	route("/Schemas/{id}", methods{"GET": h.getSchema})
-	for _, path := range []string{"/Me", "/Bulk", "/.search", "/Users/.search", "/Groups/.search"} {
+	route("/Users/.search", methods{"POST": searched(h.listUsers)})
+	route("/Groups/.search", methods{"POST": searched(h.listGroups)})
+	route("/.search", methods{"POST": searched(h.searchAll)})
+	for _, path := range []string{"/Me", "/Bulk"} {
 		route(path, unsupported)
 	}
 	r.PathPrefix("").Handler(h.serve(nil))

@@ -19,6 +19,7 @@ type target struct {
 	extension *attribute // nil: an attribute of the schema itself
 	attr      *attribute
 	where     filter.Expression
+	selects   test // of where, on an element
 	sub       *attribute
 	path      string // as it was sent, for errors
 }
@@ -75,9 +76,7 @@ func (rt *resourceType) target(path string) (target, error) {
 		if !t.attr.multi || t.attr.kind != complexKind {
 			return target{}, invalidPath("%s has one value, so the filter in %s selects nothing", t.attr.name, quote(path))
 		}
-		// Evaluated once on nothing, so that a filter that cannot work is refused
-		// although there may be no element to try it on.
-		if _, err := t.attr.matches(t.where, &node{parts: make([]node, len(t.attr.subs.list))}); err != nil {
+		if t.selects, err = t.attr.selector(t.where); err != nil {
 			return target{}, invalidPath("the filter in the path %s cannot be applied: %s", quote(path), err)
 		}
 	}

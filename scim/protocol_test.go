@@ -164,13 +164,15 @@ func TestMethodsAndEndpoints(t *testing.T) {
 		{"DELETE", "/Schemas/urn:ietf:params:scim:schemas:core:2.0:User", "GET, HEAD"},
 		{"POST", "/ResourceTypes", "GET, HEAD"},
 		{"PUT", "/ResourceTypes/User", "GET, HEAD"},
+		{"GET", "/.search", "POST"},
+		{"GET", "/Users/.search", "POST"},
 	} {
 		r := tn.fails(405, "", tt.method, tt.method, tt.path, "")
 		if got := r.header.Get("Allow"); got != tt.allow {
 			t.Errorf("%s %s: Allow %q, want %q", tt.method, tt.path, got, tt.allow)
 		}
 	}
-	for _, path := range []string{"/Me", "/Bulk", "/.search", "/Users/.search", "/Groups/.search"} {
+	for _, path := range []string{"/Me", "/Bulk"} {
 		tn.fails(501, "", "not supported", "POST", path, "{}")
 	}
 	tn.fails(501, "", "not supported", "GET", "/Me", "")
@@ -191,7 +193,8 @@ func TestDiscovery(t *testing.T) {
 		"schemas": []any{"urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"},
 		"patch":   map[string]any{"supported": true},
 		"bulk":    map[string]any{"supported": false, "maxOperations": 0.0, "maxPayloadSize": 0.0},
-		"filter":  map[string]any{"supported": true, "maxResults": 1000.0}, "changePassword": off, "sort": off, "etag": off,
+		"filter":  map[string]any{"supported": true, "maxResults": 1000.0}, "changePassword": off, "sort": map[string]any{"supported": true}, "etag": off,
+		"pagination": map[string]any{"cursor": true, "index": true, "defaultPaginationMethod": "index", "defaultPageSize": 100.0, "maxPageSize": 1000.0},
 		"authenticationSchemes": []any{map[string]any{"type": "oauthbearertoken", "name": "OAuth Bearer Token", "primary": true,
 			"description": "The token of the connection, in the Authorization header.", "specUri": "https://www.rfc-editor.org/info/rfc6750"}},
 		"meta": map[string]any{"resourceType": "ServiceProviderConfig", "location": tn.base + "/ServiceProviderConfig"},

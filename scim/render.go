@@ -128,14 +128,27 @@ func (v view) appendMeta(b []byte, rt *resourceType, id string, created, modifie
 	return append(strconv.AppendInt(b, revision, 10), `\""}`...)
 }
 
-// appendList appends a list response, RFC 7644 §3.4.2; each appends one resource.
-func (v view) appendList(b []byte, total, startIndex, count int, each func(b []byte, i int) ([]byte, error)) (_ []byte, err error) {
+// listHead is what a list response says of itself, RFC 7644 §3.4.2 and RFC 9865 §2.2.
+type listHead struct {
+	total      int
+	startIndex int    // 0: the page was asked for by cursor
+	next       string // the cursor of the page that follows; "" at the end
+	count      int
+}
+
+// appendList appends a list response; each appends one resource.
+func (v view) appendList(b []byte, head listHead, each func(b []byte, i int) ([]byte, error)) (_ []byte, err error) {
 	b = append(b, `{"schemas":["`+listURN+`"],"totalResults":`...)
-	b = strconv.AppendInt(b, int64(total), 10)
-	b = strconv.AppendInt(append(b, `,"startIndex":`...), int64(startIndex), 10)
-	b = strconv.AppendInt(append(b, `,"itemsPerPage":`...), int64(count), 10)
+	b = strconv.AppendInt(b, int64(head.total), 10)
+	if head.startIndex > 0 {
+		b = strconv.AppendInt(append(b, `,"startIndex":`...), int64(head.startIndex), 10)
+	}
+	b = strconv.AppendInt(append(b, `,"itemsPerPage":`...), int64(head.count), 10)
+	if head.next != "" {
+		b = append(append(append(b, `,"nextCursor":"`...), head.next...), '"')
+	}
 	b = append(b, `,"Resources":[`...)
-	for i := range count {
+	for i := range head.count {
 		if i > 0 {
 			b = append(b, ',')
 		}

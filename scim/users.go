@@ -4,7 +4,6 @@ import (
 	"net/http"
 
 	"github.com/rolesync/rolesync/internal/directory"
-	"github.com/rolesync/rolesync/internal/store"
 	rolesync "github.com/rolesync/rolesync/sync"
 )
 
@@ -112,41 +111,6 @@ func (h *Handler) deleteUser(c *call) (answer, error) {
 		return tx.DeleteUser(id)
 	})
 	return answer{status: http.StatusNoContent}, err
-}
-
-func (h *Handler) listUsers(c *call) (answer, error) {
-	startIndex, count, err := c.query.page()
-	if err != nil {
-		return answer{}, err
-	}
-	where, err := c.query.equalities(c.types.user, "userName", "externalId", "displayName", "id")
-	if err != nil {
-		return answer{}, err
-	}
-	var page store.Page[directory.User]
-	if !impossible(where) {
-		page, err = h.Store.Users(c.Context(), store.UserQuery{
-			Scope: c.scope(), ID: where["id"], UserName: where["userName"], ExternalID: where["externalId"], DisplayName: where["displayName"],
-			Offset: startIndex - 1, Limit: count,
-		})
-		if err != nil {
-			return answer{}, err
-		}
-	}
-	view := c.view(c.types.user)
-	view.spill = c.spill
-	ids := make([]directory.UserID, len(page.Items))
-	for i := range page.Items {
-		ids[i] = page.Items[i].ID
-	}
-	groups, err := c.groupsOf(view, ids)
-	if err != nil {
-		return answer{}, err
-	}
-	b, err := view.appendList(c.buffer, page.Total, startIndex, len(page.Items), func(b []byte, i int) ([]byte, error) {
-		return view.appendUser(b, &page.Items[i], groups[page.Items[i].ID])
-	})
-	return answer{status: http.StatusOK, body: b}, err
 }
 
 // userWithGroups answers with a user and the groups that it is in now.

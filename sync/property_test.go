@@ -399,7 +399,7 @@ func (m *machine) Check(r *rapid.T) {
 	if !slices.Equal(got, want) {
 		r.Fatalf("pending members = %q, want %q", got, want)
 	}
-	page, err := m.Store.Users(ctx, store.UserQuery{Scope: m.scope()})
+	page, err := m.Store.Users(ctx, store.Query{Scope: m.scope()})
 	if live := len(slices.DeleteFunc(slices.Collect(maps.Values(m.model.users)), func(u *modelUser) bool { return u.deleted })); err != nil || page.Total != live {
 		r.Fatalf("there are %d users, %v; want %d", page.Total, err, live)
 	}

@@ -160,7 +160,7 @@ func testCreateWhilePending(t *testing.T, s *service) {
 		}
 	})
 	equal(t, "pending", n.pending(t), nil)
-	page, err := n.Store.Users(t.Context(), store.UserQuery{Scope: n.scope(), Limit: count + 1})
+	page, err := n.Store.Users(t.Context(), store.Query{Scope: n.scope(), Limit: count + 1})
 	if err != nil || len(page.Items) != count {
 		t.Fatalf("Users = %d, %v", len(page.Items), err)
 	}

@@ -280,7 +280,7 @@ func TestPlay(t *testing.T) {
 		t.Errorf("it does not print how lena.fischer becomes admin:\n%s", &out)
 	}
 	scope := store.Scope{Organization: directory.OrganizationID(d.Organization), Connection: directory.ConnectionID(path.Base(d.SCIMURL))}
-	users, err := s.Store.Users(t.Context(), store.UserQuery{Scope: scope, Limit: 100})
+	users, err := s.Store.Users(t.Context(), store.Query{Scope: scope, Limit: 100})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -88,8 +88,10 @@ type Membership struct {
 
 // Fold returns the form in which names are compared: trimmed, Unicode NFC, case
 // folded (SEMANTICS, "Match").
-func Fold(name string) string {
-	name = strings.TrimSpace(name)
+func Fold(name string) string { return FoldCase(strings.TrimSpace(name)) }
+
+// FoldCase is Fold for what may be a part of a name: white space counts.
+func FoldCase(name string) string {
 	for i := 0; i < len(name); i++ {
 		if name[i] >= 0x80 {
 			// NFC again, because folding can leave a sequence decomposed.

@@ -24,6 +24,10 @@ type statement struct {
 	each func(row) error            // for every row; nil: the statement returns none
 	done func(affected int64) error // after the last row; nil: nothing to check
 
+	// passing says that a statement of these very words may never come again, so that
+	// it is not worth keeping prepared: clients decide what a list is filtered by.
+	passing bool
+
 	// grows is about how many rows the statement inserts, where there may be many.
 	grows grown
 

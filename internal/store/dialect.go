@@ -85,6 +85,14 @@ var (
 		sqlite:   selectNames + ` AND (external_id IN (SELECT value FROM json_each($3)) AND external_id <> '' OR user_name_folded IN (SELECT value FROM json_each($4))) ORDER BY id`,
 	}
 
+	usersByID = text{
+		postgres: selectUser + ` WHERE organization_id = $1 AND connection_id = $2 AND id = ANY($3) ORDER BY id`,
+		sqlite:   selectUser + ` WHERE organization_id = $1 AND connection_id = $2 AND id IN (SELECT value FROM json_each($3)) ORDER BY id`,
+	}
+	groupsByID = text{
+		postgres: selectGroup + ` WHERE organization_id = $1 AND connection_id = $2 AND id = ANY($3) ORDER BY id`,
+		sqlite:   selectGroup + ` WHERE organization_id = $1 AND connection_id = $2 AND id IN (SELECT value FROM json_each($3)) ORDER BY id`,
+	}
 	factsOfUsers = text{
 		postgres: selectFacts + ` WHERE u.organization_id = $1 AND u.id = ANY($2) ORDER BY u.id`,
 		sqlite:   selectFacts + ` WHERE u.organization_id = $1 AND u.id IN (SELECT value FROM json_each($2)) ORDER BY u.id`,

@@ -23,7 +23,7 @@ func TestPostgresAway(t *testing.T) {
 		"Ping": d.Ping,
 		"User": func(ctx context.Context) error { return second(d.User(ctx, n.Scope, u.ID)) },
 		"Users": func(ctx context.Context) error {
-			return second(d.Users(ctx, store.UserQuery{Scope: n.Scope, Limit: 1}))
+			return second(d.Users(ctx, store.Query{Scope: n.Scope, Limit: 1}))
 		},
 		"Connection":  func(ctx context.Context) error { return second(d.Connection(ctx, n.Connection)) },
 		"Backlog":     func(ctx context.Context) error { return second(d.Backlog(ctx)) },

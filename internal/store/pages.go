@@ -3,7 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
-	"strings"
+	"time"
 
 	"github.com/rolesync/rolesync/internal/directory"
 )
@@ -14,39 +14,42 @@ type Page[T any] struct {
 	Total int
 }
 
-// UserQuery selects users of one connection. A nil condition asks for nothing; all
-// that are given must hold. UserName and DisplayName compare without case, ID and
-// ExternalID with it (RFC 7643 §4.1.1, §3.1).
-type UserQuery struct {
+// Query asks for a page of the users or groups of one connection.
+type Query struct {
 	Scope
-	ID, UserName, ExternalID, DisplayName *string
-	Offset, Limit                         int
+	Where Condition // nil: all of the connection
+	Order Order
+	// After is the place in the order behind which the page begins; nil: at the first.
+	After *Position
+	// Offset is how many rows of the page are passed over, Limit how many are read;
+	// 0 asks for the total alone.
+	Offset, Limit int
 }
 
-// GroupQuery selects groups of one connection, like UserQuery.
-type GroupQuery struct {
-	Scope
-	ID, DisplayName, ExternalID *string
-	Offset, Limit               int
+// Order sorts by a column that is never unset, then by id, both in one direction. The
+// zero Order is by id, which is the order in which rows were created.
+type Order struct {
+	By         Column // ID, Name, CreatedAt or ModifiedAt
+	Descending bool
 }
 
-// Users returns one page of the selected users, in order of id, which is the order
-// in which they were created.
-func (s *Store) Users(ctx context.Context, q UserQuery) (Page[directory.User], error) {
-	where := newConditions(q.Scope)
-	where.equal("id", q.ID)
-	where.equal("user_name_folded", folded(q.UserName))
-	where.equal("external_id", q.ExternalID)
-	if q.DisplayName != nil {
-		where.like("display_name", *q.DisplayName)
-	}
+// Position is the place of a row in an order: its value there (a string, folded, or a
+// time.Time; nothing when the order is by ID) and its id.
+type Position struct {
+	Value any
+	ID    string
+}
+
+// Users returns one page of the selected users.
+func (s *Store) Users(ctx context.Context, q Query) (Page[directory.User], error) {
 	page := Page[directory.User]{}
 	rows := 0
-	total := where.count("users", &page.Total)
-	if where.whole {
-		total = count(q.Scope, &page.Total, &rows)
+	list := newListing(usersTable, q)
+	count := list.count(&page.Total)
+	if q.Where == nil {
+		count = tallied(q.Scope, &page.Total, &rows)
 	}
-	err := s.db.read(ctx, where.page(total, "users", selectUser, q.Offset, q.Limit, &page.Total, func(r row) error {
+	err := s.db.read(ctx, list.page(count, q, &page.Total, func(r row) error {
 		u, err := scanUser(r, q.Organization)
 		page.Items = append(page.Items, u)
 		return err
@@ -60,14 +63,11 @@ func (s *Store) Users(ctx context.Context, q UserQuery) (Page[directory.User], e
 	return page, err
 }
 
-// Groups returns one page of the selected groups, in order of id.
-func (s *Store) Groups(ctx context.Context, q GroupQuery) (Page[directory.Group], error) {
-	where := newConditions(q.Scope)
-	where.equal("id", q.ID)
-	where.equal("display_name_folded", folded(q.DisplayName))
-	where.equal("external_id", q.ExternalID)
+// Groups returns one page of the selected groups.
+func (s *Store) Groups(ctx context.Context, q Query) (Page[directory.Group], error) {
 	page := Page[directory.Group]{}
-	err := s.db.read(ctx, where.page(where.count("groups", &page.Total), "groups", selectGroup, q.Offset, q.Limit, &page.Total, func(r row) error {
+	list := newListing(groupsTable, q)
+	err := s.db.read(ctx, list.page(list.count(&page.Total), q, &page.Total, func(r row) error {
 		g, err := scanGroup(r, q.Organization)
 		page.Items = append(page.Items, g)
 		return err
@@ -75,80 +75,159 @@ func (s *Store) Groups(ctx context.Context, q GroupQuery) (Page[directory.Group]
 	return page, err
 }
 
-// conditions is a WHERE clause under construction. Only fixed column names become
-// SQL; values are always arguments.
-type conditions struct {
-	sql    strings.Builder
-	args   []any
-	unique bool // at most one row can match
-	whole  bool // all of one connection
+// ScanUsers calls each with every user of a connection that is selected, in order of
+// id, and says of each for which of the marks it holds. The user and the marks are of
+// no more use once each returns; its error ends the scan.
+func (s *Store) ScanUsers(ctx context.Context, scope Scope, where Condition, marks []Condition, each func(*directory.User, []bool) error) error {
+	return scan(ctx, s, usersTable, scope, where, marks, scanUser, each)
 }
 
-func newConditions(scope Scope) *conditions {
-	c := &conditions{args: []any{scope.Organization}}
-	c.sql.WriteString(" WHERE organization_id = $1")
-	if scope.Connection != "" {
-		connection := string(scope.Connection)
-		c.equal("connection_id", &connection)
-		c.unique, c.whole = false, true
+// ScanGroups is ScanUsers for groups.
+func (s *Store) ScanGroups(ctx context.Context, scope Scope, where Condition, marks []Condition, each func(*directory.Group, []bool) error) error {
+	return scan(ctx, s, groupsTable, scope, where, marks, scanGroup, each)
+}
+
+func scan[T any](ctx context.Context, s *Store, t table, scope Scope, where Condition, marks []Condition, read func(row, directory.OrganizationID) (T, error), each func(*T, []bool) error) error {
+	list := listing{newConditionSQL(t, scope), t}
+	held := make([]int, len(marks))
+	answers := make([]bool, len(marks))
+	into := make([]any, len(marks))
+	list.sql.both("SELECT ")
+	for i, mark := range marks {
+		list.sql.both("CASE WHEN ")
+		mark.write(list.sql)
+		list.sql.both(" THEN 1 ELSE 0 END, ")
+		into[i] = &held[i]
 	}
-	return c
+	list.sql.both(t.selection[len("SELECT "):])
+	list.where(where)
+	list.sql.both(" ORDER BY id")
+	return s.db.read(ctx, []statement{{
+		sql: list.text(), args: list.sql.args, passing: true,
+		each: func(r row) error {
+			item, err := read(behind{r, into}, scope.Organization)
+			if err != nil {
+				return err
+			}
+			for i := range held {
+				answers[i] = held[i] == 1
+			}
+			return each(&item, answers)
+		},
+	}})
 }
 
-func (c *conditions) equal(column string, value *string) {
-	if value == nil {
-		return
+// behind reads the first columns of a row on its own, and leaves the others to who
+// knows nothing of them.
+type behind struct {
+	row   row
+	first []any
+}
+
+func (b behind) Scan(dest ...any) error {
+	return b.row.Scan(append(append(make([]any, 0, len(b.first)+len(dest)), b.first...), dest...)...)
+}
+
+// UsersByID returns those of the users that the connection has, by id.
+func (s *Store) UsersByID(ctx context.Context, scope Scope, ids []directory.UserID) (map[directory.UserID]directory.User, error) {
+	users := make(map[directory.UserID]directory.User, len(ids))
+	err := s.db.read(ctx, []statement{{
+		sql: usersByID, args: []any{scope.Organization, scope.Connection, strs(ids)},
+		each: func(r row) error {
+			u, err := scanUser(r, scope.Organization)
+			users[u.ID] = u
+			return err
+		},
+	}})
+	return users, err
+}
+
+// GroupsByID returns those of the groups that the connection has, by id.
+func (s *Store) GroupsByID(ctx context.Context, scope Scope, ids []directory.GroupID) (map[directory.GroupID]directory.Group, error) {
+	groups := make(map[directory.GroupID]directory.Group, len(ids))
+	err := s.db.read(ctx, []statement{{
+		sql: groupsByID, args: []any{scope.Organization, scope.Connection, strs(ids)},
+		each: func(r row) error {
+			g, err := scanGroup(r, scope.Organization)
+			groups[g.ID] = g
+			return err
+		},
+	}})
+	return groups, err
+}
+
+// listing makes the statements of a list.
+type listing struct {
+	sql   *conditionSQL
+	table table
+}
+
+func newListing(t table, q Query) listing {
+	list := listing{newConditionSQL(t, q.Scope), t}
+	list.where(q.Where)
+	return list
+}
+
+func (l listing) where(c Condition) {
+	l.sql.both(" WHERE " + l.table.name + ".organization_id = $1 AND " + l.table.name + ".connection_id = $2")
+	if c != nil {
+		l.sql.both(" AND ")
+		c.write(l.sql)
 	}
-	c.whole = false
-	c.args = append(c.args, *value)
-	fmt.Fprintf(&c.sql, " AND %s = $%d", column, len(c.args))
-	if column == "external_id" {
-		c.sql.WriteString(" AND external_id <> ''") // so that the partial index serves
-	}
-	c.unique = c.unique || column == "id" || column == "user_name_folded"
 }
 
-// like compares an attribute that has no folded column of its own, byte for byte
-// after lower(): close enough for a search by display name.
-func (c *conditions) like(column, value string) {
-	c.whole = false
-	c.args = append(c.args, value)
-	fmt.Fprintf(&c.sql, " AND lower(%s) = lower($%d)", column, len(c.args))
-}
+func (l listing) text() text { return text{l.sql.postgres.String(), l.sql.sqlite.String()} }
 
-// count makes the statement that counts what matches.
-func (c *conditions) count(table string, total *int) statement {
+// count makes the statement that counts what is selected.
+func (l listing) count(total *int) statement {
+	from := "SELECT count(*) FROM " + l.table.name
+	sql := l.text()
 	return statement{
-		sql:  same("SELECT count(*) FROM " + table + c.sql.String()),
-		args: c.args,
+		sql:  text{from + sql.postgres, from + sql.sqlite},
+		args: l.sql.args,
 		each: func(r row) error { return r.Scan(total) },
 	}
 }
 
 // page makes the statements for one page and the count. What is unique needs none.
-func (c *conditions) page(count statement, table, selection string, offset, limit int, total *int, each func(row) error) []statement {
-	n := len(c.args)
-	// The rows before the offset are passed over in the index alone.
-	items := statement{
-		sql: same(fmt.Sprintf("%s WHERE organization_id = $1 AND id IN (SELECT id FROM %s%s ORDER BY id LIMIT $%d OFFSET $%d) ORDER BY id",
-			selection, table, c.sql.String(), n+1, n+2)),
-		args: append(append([]any{}, c.args...), limit, offset),
-		each: each,
+func (l listing) page(count statement, q Query, total *int, each func(row) error) []statement {
+	passing := !usual(q.Where) || q.Order != (Order{}) || q.After != nil
+	if q.Where != nil {
+		count.passing = passing
 	}
-	switch {
-	case c.unique && offset == 0 && limit > 0:
-		items.each = func(r row) error { *total++; return each(r) }
-		return []statement{items}
-	case limit == 0:
+	if q.Limit == 0 {
 		return []statement{count}
 	}
-	return []statement{items, count}
-}
-
-func folded(name *string) *string {
-	if name == nil {
-		return nil
+	column, direction, relation := l.sql.column(q.Order.By), "", " > "
+	if q.Order.Descending {
+		direction, relation = " DESC", " < "
 	}
-	f := directory.Fold(*name)
-	return &f
+	key, order := "id", "id"+direction
+	if q.Order.By != ID {
+		key = column + ", id"
+		order = column + direction + ", " + order
+	}
+	if q.After != nil {
+		id := l.sql.arg(q.After.ID)
+		switch value := q.After.Value.(type) {
+		case time.Time:
+			id = l.sql.arg(value.UnixMicro()) + ", " + id
+		case string:
+			id = l.sql.arg(value) + ", " + id
+		}
+		l.sql.both(" AND (" + key + ")" + relation + "(" + id + ")")
+	}
+	sql := l.text()
+	// The rows before the offset are passed over in the index alone.
+	before := fmt.Sprintf("%s WHERE organization_id = $1 AND id IN (SELECT id FROM %s", l.table.selection, l.table.name)
+	after := fmt.Sprintf(" ORDER BY %s LIMIT %s OFFSET %s) ORDER BY %s", order, l.sql.arg(q.Limit), l.sql.arg(q.Offset), order)
+	items := statement{
+		sql:  text{before + sql.postgres + after, before + sql.sqlite + after},
+		args: l.sql.args, each: each, passing: passing,
+	}
+	if atMostOne(q.Where, l.table) && q.Offset == 0 && q.After == nil {
+		items.each = func(r row) error { *total++; return each(r) }
+		return []statement{items}
+	}
+	return []statement{items, count}
 }

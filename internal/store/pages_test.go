@@ -14,6 +14,10 @@ import (
 // hostile are names that would end or widen a condition that is not an argument.
 var hostile = []string{`it's`, `100%`, `%`, `_`, `a"b`, `a\b`, `' OR '1'='1`, `$1`, `?1`, `[x]*`, `{"a"}`, "two words", `ä€😀`}
 
+func equals(column store.Column, value string) store.Condition {
+	return store.Compare{Column: column, Value: value}
+}
+
 func testPagesOfUsers(t *testing.T, d *database) {
 	n := d.tenant(t)
 	var users []directory.User
@@ -28,7 +32,7 @@ func testPagesOfUsers(t *testing.T, d *database) {
 	n.sibling(t).user(t, "foreign@example.com")
 	d.tenant(t).user(t, users[0].UserName)
 
-	page := func(q store.UserQuery) store.Page[directory.User] {
+	page := func(q store.Query) store.Page[directory.User] {
 		t.Helper()
 		q.Scope = n.Scope
 		return must[store.Page[directory.User]](t)(d.Users(t.Context(), q))
@@ -48,33 +52,29 @@ func testPagesOfUsers(t *testing.T, d *database) {
 		{"only the count", 0, 0, nil},
 	} {
 		t.Run(c.situation, func(t *testing.T) {
-			equal(t, "Users", page(store.UserQuery{Offset: c.offset, Limit: c.limit}), store.Page[directory.User]{Items: c.want, Total: total})
+			equal(t, "Users", page(store.Query{Offset: c.offset, Limit: c.limit}), store.Page[directory.User]{Items: c.want, Total: total})
 		})
 	}
 	for i, u := range users {
 		t.Run("filter for "+hostile[i], func(t *testing.T) {
 			want := store.Page[directory.User]{Items: []directory.User{u}, Total: 1}
 			id, nobody := string(u.ID), "nobody"
-			equal(t, "userName", page(store.UserQuery{UserName: &u.UserName, Limit: 10}), want)
-			equal(t, "externalId", page(store.UserQuery{ExternalID: &u.ExternalID, Limit: 10}), want)
-			equal(t, "displayName", page(store.UserQuery{DisplayName: &u.DisplayName, Limit: 10}), want)
-			equal(t, "id", page(store.UserQuery{ID: &id, Limit: 10}), want)
-			equal(t, "all of them", page(store.UserQuery{ID: &id, UserName: &u.UserName, ExternalID: &u.ExternalID, DisplayName: &u.DisplayName, Limit: 10}), want)
-			equal(t, "one that does not hold", page(store.UserQuery{ID: &id, ExternalID: &nobody, Limit: 10}), store.Page[directory.User]{})
-			equal(t, "the count alone", page(store.UserQuery{ID: &id}), store.Page[directory.User]{Total: 1})
-			equal(t, "a page after it", page(store.UserQuery{UserName: &u.UserName, Offset: 1, Limit: 10}), store.Page[directory.User]{Total: 1})
+			equal(t, "userName", page(store.Query{Where: equals(store.Name, u.UserName), Limit: 10}), want)
+			equal(t, "externalId", page(store.Query{Where: equals(store.ExternalID, u.ExternalID), Limit: 10}), want)
+			equal(t, "id", page(store.Query{Where: equals(store.ID, id), Limit: 10}), want)
+			equal(t, "all of them", page(store.Query{Where: store.All{equals(store.ID, id), equals(store.Name, u.UserName), equals(store.ExternalID, u.ExternalID)}, Limit: 10}), want)
+			equal(t, "one that does not hold", page(store.Query{Where: store.All{equals(store.ID, id), equals(store.ExternalID, nobody)}, Limit: 10}), store.Page[directory.User]{})
+			equal(t, "the count alone", page(store.Query{Where: equals(store.ID, id)}), store.Page[directory.User]{Total: 1})
+			equal(t, "a page after it", page(store.Query{Where: equals(store.Name, u.UserName), Offset: 1, Limit: 10}), store.Page[directory.User]{Total: 1})
 		})
 	}
 	t.Run("case", func(t *testing.T) {
-		userName, externalID, displayName := "A\"B4", `xa"b`, `nA"B`
-		equal(t, "userName", page(store.UserQuery{UserName: &userName, Limit: 10}).Total, 1)
-		equal(t, "externalId", page(store.UserQuery{ExternalID: &externalID, Limit: 10}).Total, 0)
-		equal(t, "displayName", page(store.UserQuery{DisplayName: &displayName, Limit: 10}).Total, 1)
+		equal(t, "userName", page(store.Query{Where: equals(store.Name, "A\"B4"), Limit: 10}).Total, 1)
+		equal(t, "externalId", page(store.Query{Where: equals(store.ExternalID, `xa"b`), Limit: 10}).Total, 0)
 	})
 	t.Run("an empty externalId is nobody's", func(t *testing.T) {
 		n.user(t, "without@example.com")
-		empty := ""
-		equal(t, "externalId", page(store.UserQuery{ExternalID: &empty, Limit: 10}).Total, 0)
+		equal(t, "externalId", page(store.Query{Where: equals(store.ExternalID, ""), Limit: 10}).Total, 0)
 	})
 }
 
@@ -90,19 +90,19 @@ func testPagesOfGroups(t *testing.T, d *database) {
 		}
 	})
 	n.sibling(t).group(t, hostile[0])
-	page := func(q store.GroupQuery) store.Page[directory.Group] {
+	page := func(q store.Query) store.Page[directory.Group] {
 		t.Helper()
 		q.Scope = n.Scope
 		return must[store.Page[directory.Group]](t)(d.Groups(t.Context(), q))
 	}
-	shared, id := "X", string(groups[3].ID)
-	equal(t, "Groups", page(store.GroupQuery{Offset: 2, Limit: 2}), store.Page[directory.Group]{Items: groups[2:4], Total: len(groups)})
-	equal(t, "externalId", page(store.GroupQuery{ExternalID: &shared, Limit: 2}), store.Page[directory.Group]{Items: groups[:2], Total: len(groups)})
-	equal(t, "id", page(store.GroupQuery{ID: &id, Limit: 2}), store.Page[directory.Group]{Items: groups[3:4], Total: 1})
+	id := string(groups[3].ID)
+	equal(t, "Groups", page(store.Query{Offset: 2, Limit: 2}), store.Page[directory.Group]{Items: groups[2:4], Total: len(groups)})
+	equal(t, "externalId", page(store.Query{Where: equals(store.ExternalID, "X"), Limit: 2}), store.Page[directory.Group]{Items: groups[:2], Total: len(groups)})
+	equal(t, "id", page(store.Query{Where: equals(store.ID, id), Limit: 2}), store.Page[directory.Group]{Items: groups[3:4], Total: 1})
 	for i, g := range groups {
 		t.Run("filter for "+hostile[i], func(t *testing.T) {
 			name := " " + g.DisplayName // compares folded
-			equal(t, "displayName", page(store.GroupQuery{DisplayName: &name, Limit: 10}), store.Page[directory.Group]{Items: []directory.Group{g}, Total: 1})
+			equal(t, "displayName", page(store.Query{Where: equals(store.Name, name), Limit: 10}), store.Page[directory.Group]{Items: []directory.Group{g}, Total: 1})
 		})
 	}
 }
@@ -145,7 +145,7 @@ func testText(t *testing.T, d *database) {
 				"PutPending":  n.try(ctx, func(tx *store.Tx) error { tx.PutPending(g.ID, []string{name}, directory.Now()); return nil }),
 				"AddMembers":  n.try(ctx, func(tx *store.Tx) error { tx.AddMembers(g.ID, []string{name}); return nil }),
 				"User":        second(d.User(ctx, n.Scope, directory.UserID(name))),
-				"Users":       second(d.Users(ctx, store.UserQuery{Scope: n.Scope, ExternalID: &name, Limit: 1})),
+				"Users":       second(d.Users(ctx, store.Query{Scope: n.Scope, Where: equals(store.ExternalID, name), Limit: 1})),
 			} {
 				if err != nil && !slices.Contains([]fault.Kind{fault.Invalid, fault.NotFound}, fault.KindOf(err)) {
 					t.Errorf("%s: %v, want no error or Invalid", call, err)

@@ -80,11 +80,31 @@ func (p *postgres) migrations() (*sql.DB, string, string, error) {
 }
 
 func (p *postgres) read(ctx context.Context, statements []statement) error {
+	if slices.ContainsFunc(statements, func(s statement) bool { return s.passing }) {
+		return p.readUnprepared(ctx, statements)
+	}
 	batch := &pgx.Batch{}
 	for i := range statements {
 		batch.Queue(statements[i].sql.postgres, statements[i].args...)
 	}
 	return postgresFault(drain(p.pool.SendBatch(ctx, batch), statements, 0))
+}
+
+// readUnprepared runs statements one after the other, and none of them is kept
+// prepared in the place of one that comes all day.
+func (p *postgres) readUnprepared(ctx context.Context, statements []statement) error {
+	for i := range statements {
+		s := &statements[i]
+		// Planned for its values: the usual plans are made for look-ups by key.
+		rows, err := p.pool.Query(ctx, s.sql.postgres, append([]any{pgx.QueryExecModeExec}, s.args...)...)
+		if err == nil {
+			err = each(rows, s)
+		}
+		if err != nil {
+			return postgresFault(err)
+		}
+	}
+	return nil
 }
 
 func (p *postgres) begin(ctx context.Context) (transaction, error) {
@@ -182,6 +202,11 @@ func answer(results pgx.BatchResults, s *statement) error {
 	if err != nil {
 		return postgresConflict(err, s)
 	}
+	return each(rows, s)
+}
+
+// each hands the rows of an answer to its statement, and closes them.
+func each(rows pgx.Rows, s *statement) error {
 	for rows.Next() {
 		if s.each == nil {
 			continue

@@ -19,20 +19,20 @@ type UserSearch struct {
 
 // SearchUsers returns the selected users after a given one, in order of id.
 func (s *Store) SearchUsers(ctx context.Context, q UserSearch) ([]directory.User, error) {
-	where := newConditions(Scope{Organization: q.Organization})
+	where, args := ` WHERE organization_id = $1 AND id > $2`, []any{q.Organization, q.After, q.Limit}
 	if q.UserName != "" {
-		where.equal("user_name_folded", folded(&q.UserName))
+		args = append(args, directory.Fold(q.UserName))
+		where += fmt.Sprintf(" AND user_name_folded = $%d", len(args))
 	}
 	if q.Name != "" {
-		where.args = append(where.args, q.Name, directory.Fold(q.Name))
-		n := len(where.args)
-		fmt.Fprintf(&where.sql, " AND (id = $%[1]d OR user_name_folded = $%[2]d OR lower(email) = lower($%[1]d) OR external_id = $%[1]d)", n-1, n)
+		args = append(args, q.Name, directory.Fold(q.Name))
+		n := len(args)
+		where += fmt.Sprintf(" AND (id = $%[1]d OR user_name_folded = $%[2]d OR lower(email) = lower($%[1]d) OR external_id = $%[1]d)", n-1, n)
 	}
-	n := len(where.args)
 	users := []directory.User{}
 	err := s.db.read(ctx, []statement{{
-		sql:  same(fmt.Sprintf("%s%s AND id > $%d ORDER BY id LIMIT $%d", selectUser, where.sql.String(), n+1, n+2)),
-		args: append(where.args, q.After, q.Limit),
+		sql:  same(selectUser + where + ` ORDER BY id LIMIT $3`),
+		args: args,
 		each: func(r row) error {
 			u, err := scanUser(r, q.Organization)
 			users = append(users, u)

@@ -182,6 +182,18 @@ func (c *sqliteConn) prepare(ctx context.Context, text string) (*sql.Stmt, error
 	return stmt, nil
 }
 
+// statement prepares s, for this once or for good; done gives it back.
+func (c *sqliteConn) statement(ctx context.Context, s *statement) (stmt *sql.Stmt, done func(), err error) {
+	if !s.passing {
+		stmt, err = c.prepare(ctx, s.sql.sqlite)
+		return stmt, func() {}, err
+	}
+	if stmt, err = c.conn.PrepareContext(ctx, s.sql.sqlite); err != nil {
+		return nil, nil, fmt.Errorf("prepare %.60q: %w", s.sql.sqlite, err)
+	}
+	return stmt, func() { _ = stmt.Close() }, nil // its answers have been read
+}
+
 func (c *sqliteConn) run(ctx context.Context, statements []statement) error {
 	for i := range statements {
 		if err := c.one(ctx, &statements[i]); err != nil {
@@ -195,10 +207,11 @@ func (c *sqliteConn) one(ctx context.Context, s *statement) error {
 	if s.sql.sqlite == "" {
 		return nil // a lock that the single writer makes superfluous
 	}
-	stmt, err := c.prepare(ctx, s.sql.sqlite)
+	stmt, done, err := c.statement(ctx, s)
 	if err != nil {
 		return err
 	}
+	defer done()
 	args := sqliteArgs(s.args)
 	if s.each == nil {
 		result, err := stmt.ExecContext(ctx, args...)

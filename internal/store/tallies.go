@@ -22,8 +22,8 @@ func (tx *Tx) tally(delta int) {
 // manyTallies is from how many rows on they are added up into one.
 const manyTallies = 200
 
-// count asks for the number of users of a connection, and of rows that it is the sum of.
-func count(scope Scope, total, rows *int) statement {
+// tallied asks for the number of users of a connection, and of rows that it is the sum of.
+func tallied(scope Scope, total, rows *int) statement {
 	return statement{
 		sql:  same(`SELECT CAST(COALESCE(sum(delta), 0) AS bigint), count(*) FROM user_tallies WHERE organization_id = $1 AND connection_id = $2`),
 		args: []any{scope.Organization, scope.Connection},

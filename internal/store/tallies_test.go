@@ -14,7 +14,7 @@ func testTallies(t *testing.T, d *database) {
 	sibling.user(t, "another connection's")
 	total := func() int {
 		t.Helper()
-		return must[store.Page[directory.User]](t)(d.Users(ctx, store.UserQuery{Scope: n.Scope, Limit: 1})).Total
+		return must[store.Page[directory.User]](t)(d.Users(ctx, store.Query{Scope: n.Scope, Limit: 1})).Total
 	}
 	equal(t, "total of nobody", total(), 0)
 

@@ -319,7 +319,7 @@ func TestFailuresDoNotUseUpConnections(t *testing.T) {
 						err = n.try(ctx, func(tx *store.Tx) error { _, err := tx.User("usr_none"); return err })
 					case 4:
 						cancel()
-						_, err = s.Users(ctx, store.UserQuery{Scope: n.Scope, Limit: 10})
+						_, err = s.Users(ctx, store.Query{Scope: n.Scope, Limit: 10})
 					case 5:
 						func() {
 							defer func() { err = fmt.Errorf("%v", recover()) }()

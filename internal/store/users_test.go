@@ -36,7 +36,7 @@ func testUsers(t *testing.T, d *database) {
 	wantFault(t, err, fault.NotFound)
 	err = n.try(ctx, func(tx *store.Tx) error { tx.DeleteUser(u.ID); return nil })
 	wantFault(t, err, fault.NotFound)
-	equal(t, "total", must[store.Page[directory.User]](t)(d.Users(ctx, store.UserQuery{Scope: n.Scope, Limit: 1})).Total, 0)
+	equal(t, "total", must[store.Page[directory.User]](t)(d.Users(ctx, store.Query{Scope: n.Scope, Limit: 1})).Total, 0)
 	n.change(t, func(tx *store.Tx) { tx.CreateUser(n.newUser("anna@example.org")) }) // the name is free again
 }
 
@@ -192,9 +192,9 @@ func testScope(t *testing.T, d *database) {
 				return // a page of all connections
 			}
 			id, own := string(u.ID), other.group(t, "Own "+string(other.Connection)+name)
-			equal(t, "Users", must[store.Page[directory.User]](t)(d.Users(ctx, store.UserQuery{Scope: other.Scope, ID: &id, Limit: 10})).Total, 0)
+			equal(t, "Users", must[store.Page[directory.User]](t)(d.Users(ctx, store.Query{Scope: other.Scope, Where: equals(store.ID, id), Limit: 10})).Total, 0)
 			id = string(g.ID)
-			equal(t, "Groups", must[store.Page[directory.Group]](t)(d.Groups(ctx, store.GroupQuery{Scope: other.Scope, ID: &id, Limit: 10})).Total, 0)
+			equal(t, "Groups", must[store.Page[directory.Group]](t)(d.Groups(ctx, store.Query{Scope: other.Scope, Where: equals(store.ID, id), Limit: 10})).Total, 0)
 			var locked *store.Later[[]directory.UserID]
 			other.change(t, func(tx *store.Tx) {
 				locked = tx.AddMembers(own.ID, []string{string(u.ID)})
