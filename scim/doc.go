@@ -78,6 +78,8 @@
 //	password                       accepted, dropped, never stored or shown
 //	members shown                  users only; a member that is no user yet is kept, and
 //	                               shown once the user is there
+//	externalId                     need not be unique (RFC 7643 §3.1). One that several users share
+//	                               lets none of them into a group, and all of them leave by it
 //	members named otherwise        by externalId or userName: the answer shows them by id. A PUT
 //	                               of the same raises no revision; a PATCH of members always does
 //	groups of a user               those of its connection, shown as direct; they are not

@@ -265,21 +265,13 @@ func testScope(t *testing.T, s *service) {
 
 func testErrors(t *testing.T, s *service) {
 	n := s.tenant(t)
-	taken := newUser("taken@example.com")
-	taken.ExternalID = "00u1"
-	n.change(t, func(tx *rolesync.Tx) error { tx.CreateUser(taken); return nil })
+	n.change(t, func(tx *rolesync.Tx) error { tx.CreateUser(newUser("taken@example.com")); return nil })
 	g := n.group(t, "Admins")
 	for name, c := range map[string]struct {
 		change func(*rolesync.Tx) error
 		kind   fault.Kind
 	}{
 		"a userName that is taken": {func(tx *rolesync.Tx) error { tx.CreateUser(newUser("TAKEN@example.com")); return nil }, fault.Conflict},
-		"an externalId that is taken": {func(tx *rolesync.Tx) error {
-			u := newUser("x@example.com")
-			u.ExternalID = "00u1"
-			tx.CreateUser(u)
-			return nil
-		}, fault.Conflict},
 		"a group name that is taken": {func(tx *rolesync.Tx) error { tx.CreateGroup(newGroup("admins")); return nil }, fault.Conflict},
 		"a group that is not there":  {addMembers(directory.NewGroupID(), "x"), fault.NotFound},
 		"a fault of the closure":     {func(*rolesync.Tx) error { return fault.New(fault.TooLarge, "too large") }, fault.TooLarge},

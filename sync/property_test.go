@@ -38,30 +38,31 @@ type modelGroup struct {
 	pending map[string]bool
 }
 
-func (m *model) named(value string) (directory.UserID, bool) {
+// named returns whom a value means: several, when they share it as their externalId.
+func (m *model) named(value string) (ids []directory.UserID) {
 	for id, u := range m.users {
 		if !u.deleted && (string(id) == value || u.externalID == value && value != "") {
-			return id, true
+			ids = append(ids, id)
 		}
 	}
 	for id, u := range m.users {
-		if !u.deleted && directory.Fold(u.userName) == directory.Fold(value) {
-			return id, true
+		if len(ids) == 0 && !u.deleted && directory.Fold(u.userName) == directory.Fold(value) {
+			return []directory.UserID{id}
 		}
 	}
-	return "", false
+	return ids
 }
 
 func (m *model) add(g *modelGroup, value string) {
-	if id, ok := m.named(value); ok {
-		g.members[id] = true
+	if ids := m.named(value); len(ids) == 1 {
+		g.members[ids[0]] = true
 	} else {
 		g.pending[value] = true
 	}
 }
 
 func (m *model) remove(g *modelGroup, value string) {
-	if id, ok := m.named(value); ok {
+	for _, id := range m.named(value) {
 		delete(g.members, id)
 	}
 	delete(g.pending, value)
@@ -71,7 +72,7 @@ func (m *model) remove(g *modelGroup, value string) {
 func (m *model) appeared(id directory.UserID, userName, externalID string) {
 	for _, g := range m.groups {
 		for value := range g.pending {
-			if value == externalID && externalID != "" || userName != "" && directory.Fold(value) == directory.Fold(userName) {
+			if value == externalID && externalID != "" && len(m.named(externalID)) == 1 || userName != "" && directory.Fold(value) == directory.Fold(userName) {
 				g.members[id] = true
 				delete(g.pending, value)
 			}
@@ -184,10 +185,10 @@ func (m *machine) pickValues(r *rapid.T) (values []string) {
 	return values
 }
 
-// taken reports whether another user has one of the names.
-func (m *machine) taken(except directory.UserID, userName, externalID string) bool {
+// taken reports whether another user has the name.
+func (m *machine) taken(except directory.UserID, userName string) bool {
 	for id, u := range m.model.users {
-		if id != except && !u.deleted && (directory.Fold(u.userName) == directory.Fold(userName) || u.externalID == externalID && externalID != "") {
+		if id != except && !u.deleted && directory.Fold(u.userName) == directory.Fold(userName) {
 			return true
 		}
 	}
@@ -212,7 +213,7 @@ func (m *machine) CreateUser(r *rapid.T) {
 	u := newUser(userNames.Draw(r, "userName"))
 	u.ExternalID, u.Active = externalIDs.Draw(r, "externalId"), rapid.Bool().Draw(r, "active")
 	want := fine
-	if m.taken("", u.UserName, u.ExternalID) {
+	if m.taken("", u.UserName) {
 		want = fault.Conflict
 	}
 	if m.expect(r, want, func(tx *rolesync.Tx) error { tx.CreateUser(u); return nil }) {
@@ -228,7 +229,7 @@ func (m *machine) PutUser(r *rapid.T) {
 	want := fine
 	if u.deleted {
 		want = fault.NotFound
-	} else if m.taken(id, userName, externalID) {
+	} else if m.taken(id, userName) {
 		want = fault.Conflict
 	}
 	if m.expect(r, want, putUser(id, func(u *directory.User) { u.UserName, u.ExternalID, u.Active = userName, externalID, active })) {

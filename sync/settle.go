@@ -145,7 +145,9 @@ func unknownOf(change memberChange) []string {
 
 // resolveNames adds or removes those of a change's values that are no user's id but a
 // user's externalId or userName. The others are kept as pending until such a user
-// appears, or are so no longer. It reports whether it changed facts.
+// appears, or are so no longer. An externalId that several users share lets none of them
+// in, and all of them go: what is in doubt gives nobody access. It reports whether it
+// changed facts.
 func (t *Tx) resolveNames(i int, unknown []string) (found bool, err error) {
 	change := t.members[i]
 	if change.added {
@@ -159,12 +161,15 @@ func (t *Tx) resolveNames(i int, unknown []string) (found bool, err error) {
 	}
 	var pending, ids []string
 	for _, value := range unknown {
-		id, ok := named.Get()[value]
-		switch {
-		case !ok:
+		users := named.Get()[value]
+		if len(users) == 0 || change.added && len(users) > 1 {
 			pending = append(pending, value)
-		case !t.overruled(i, id):
-			ids = append(ids, string(id))
+			continue
+		}
+		for _, id := range users {
+			if !t.overruled(i, id) {
+				ids = append(ids, string(id))
+			}
 		}
 	}
 	if change.added && len(pending) > 0 {

@@ -271,11 +271,18 @@ func (t *Tx) Members(group directory.GroupID, limit int) *Later[[]directory.User
 }
 
 // UsersNamed returns the users of the connection whom values mean as their externalId
-// or, else, userName, by value. It locks nobody, and costs a round trip.
+// or, else, userName, by value; not by an externalId that several share. It locks nobody,
+// and costs a round trip.
 func (t *Tx) UsersNamed(values []string) (map[string]directory.UserID, error) {
 	named := t.tx.UsersNamed(values)
 	err := t.tx.Flush()
-	return named.Get(), err
+	single := make(map[string]directory.UserID, len(named.Get()))
+	for value, users := range named.Get() {
+		if len(users) == 1 {
+			single[value] = users[0]
+		}
+	}
+	return single, err
 }
 
 func (t *Tx) lockNames(names store.Names) {

@@ -43,7 +43,8 @@ type Connection struct {
 }
 
 // User is a person as one connection states them. UserName is unique per
-// organization without regard to case; ExternalID is unique per connection with it.
+// organization without regard to case. ExternalID compares with it, and several users
+// may share one (RFC 7643 §3.1): then it names none of them.
 type User struct {
 	ID           UserID
 	Organization OrganizationID

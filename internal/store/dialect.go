@@ -78,7 +78,9 @@ var (
 	}
 	// An externalId folds to what its value folded to, so that one index finds both.
 	takePending = same(`DELETE FROM pending_members WHERE organization_id = $1 AND connection_id = $2 AND value_folded IN ($3, $4)
-		AND (value = $5 OR value_folded = $4) RETURNING group_id`)
+		AND (value_folded = $4 OR value = $5 AND
+			(SELECT count(*) FROM users WHERE organization_id = $1 AND connection_id = $2 AND external_id = $5 AND external_id <> '') <= 1)
+		RETURNING group_id`)
 
 	usersNamed = text{
 		postgres: selectNames + ` AND (external_id = ANY($3) AND external_id <> '' OR user_name_folded = ANY($4)) ORDER BY id`,
@@ -146,7 +148,6 @@ var (
 // sqliteIndexes tells the index from the columns that SQLite names.
 var sqliteIndexes = map[string]string{
 	"users.user_name_folded":     "users_user_name",
-	"users.external_id":          "users_external_id",
 	"groups.display_name_folded": "groups_display_name",
 }
 

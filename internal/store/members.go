@@ -156,8 +156,9 @@ func (tx *Tx) PutPending(group directory.GroupID, values []string, now time.Time
 	})
 }
 
-// TakePending ends the wait of all groups for a user of these names and returns the
-// groups, with the next flush: one more than once if it waits for several of the names.
+// TakePending ends the wait of all groups for a user of these names, which the user has
+// by now, and returns the groups, with the next flush: one more than once if it waits for several of the names.
+// An externalId that other users have as well ends no wait.
 func (tx *Tx) TakePending(names Names) *Later[[]directory.GroupID] {
 	later := &Later[[]directory.GroupID]{}
 	tx.queue(statement{
@@ -181,10 +182,11 @@ func (tx *Tx) LockGroups(groups []directory.GroupID) {
 }
 
 // UsersNamed returns, with the next flush, the users of the connection whom the names
-// mean, by name: one whose externalId it is, else one whose userName it is.
-func (tx *Tx) UsersNamed(names []string) *Later[map[string]directory.UserID] {
-	later := &Later[map[string]directory.UserID]{value: map[string]directory.UserID{}}
-	external, userName := map[string]directory.UserID{}, map[string]directory.UserID{}
+// mean, by name, in order of id: those whose externalId it is, else the one whose
+// userName it is. A name that is nobody's is left out.
+func (tx *Tx) UsersNamed(names []string) *Later[map[string][]directory.UserID] {
+	later := &Later[map[string][]directory.UserID]{value: map[string][]directory.UserID{}}
+	external, userName := map[string][]directory.UserID{}, map[string]directory.UserID{}
 	tx.queue(statement{
 		sql:  usersNamed,
 		args: []any{tx.Organization, tx.Connection, names, foldedAll(names)},
@@ -194,15 +196,18 @@ func (tx *Tx) UsersNamed(names []string) *Later[map[string]directory.UserID] {
 			if err := r.Scan(&id, &externalID, &folded); err != nil {
 				return err
 			}
-			external[externalID], userName[folded] = id, id
+			if externalID != "" {
+				external[externalID] = append(external[externalID], id)
+			}
+			userName[folded] = id
 			return nil
 		},
 		done: func(int64) error {
 			for _, name := range names {
-				if id, ok := external[name]; ok && name != "" {
-					later.value[name] = id
+				if ids, ok := external[name]; ok {
+					later.value[name] = ids
 				} else if id, ok := userName[directory.Fold(name)]; ok {
-					later.value[name] = id
+					later.value[name] = []directory.UserID{id}
 				}
 			}
 			return nil

@@ -79,10 +79,17 @@ func testPendingMembers(t *testing.T, d *database) {
 	for range 2 {
 		n.change(t, func(tx *store.Tx) {
 			tx.PutPending(g.ID, []string{"00uAbC", "Zoë@Example.com", `it's "x" %`}, now)
-			tx.PutPending(other.ID, []string{"00uAbC"}, now)
+			tx.PutPending(other.ID, []string{"00uAbC", "shared"}, now)
 		})
 		sibling.change(t, func(tx *store.Tx) { tx.PutPending(foreign.ID, []string{"00uAbC", "zoë@example.com"}, now) })
 	}
+	n.change(t, func(tx *store.Tx) {
+		for _, userName := range []string{"one@example.com", "two@example.com"} {
+			u := n.newUser(userName)
+			u.ExternalID = "shared"
+			tx.CreateUser(u)
+		}
+	})
 	pending := func() (list []string) {
 		t.Helper()
 		for _, p := range must[[]store.PendingMember](t)(d.PendingMembers(ctx, n.Scope, 10)) {
@@ -92,7 +99,7 @@ func testPendingMembers(t *testing.T, d *database) {
 		return list
 	}
 	in := func(g directory.Group, value string) string { return string(g.ID) + " " + value }
-	equal(t, "PendingMembers", pending(), []string{in(g, "00uAbC"), in(g, "Zoë@Example.com"), in(g, `it's "x" %`), in(other, "00uAbC")})
+	equal(t, "PendingMembers", pending(), []string{in(g, "00uAbC"), in(g, "Zoë@Example.com"), in(g, `it's "x" %`), in(other, "00uAbC"), in(other, "shared")})
 
 	for _, c := range []struct {
 		situation string
@@ -104,6 +111,7 @@ func testPendingMembers(t *testing.T, d *database) {
 		{"an externalId in other case", store.Names{ExternalID: "00UABC"}, nil},
 		{"a userName in other case, decomposed", store.Names{ExternalID: "x", UserName: "ZOE\u0308@example.com"}, []directory.GroupID{g.ID}},
 		{"the same again", store.Names{UserName: "Zoë@Example.com"}, nil},
+		{"an externalId that two users share", store.Names{ExternalID: "shared", UserName: "two@example.com"}, nil},
 		{"an externalId that two groups wait for", store.Names{ExternalID: "00uAbC", UserName: "abc@example.com"}, []directory.GroupID{g.ID, other.ID}},
 	} {
 		t.Run(c.situation, func(t *testing.T) {
@@ -114,15 +122,15 @@ func testPendingMembers(t *testing.T, d *database) {
 			equal(t, "TakePending", got, c.want)
 		})
 	}
-	equal(t, "PendingMembers after some were taken", pending(), []string{in(g, `it's "x" %`)})
+	equal(t, "PendingMembers after some were taken", pending(), []string{in(g, `it's "x" %`), in(other, "shared")})
 	equal(t, "pending members of another connection", len(must[[]store.PendingMember](t)(d.PendingMembers(ctx, sibling.Scope, 10))), 2)
 
 	n.change(t, func(tx *store.Tx) {
 		tx.PutPending(g.ID, []string{"a", "b", "c", "", " "}, now)
 		tx.ForgetPending(g.ID, []string{"b", `it's "x" %`, "nobody"})
 	})
-	equal(t, "PendingMembers after ForgetPending", pending(), []string{in(g, "a"), in(g, "c")})
-	n.change(t, func(tx *store.Tx) { tx.RemovePending(g.ID) })
+	equal(t, "PendingMembers after ForgetPending", pending(), []string{in(g, "a"), in(g, "c"), in(other, "shared")})
+	n.change(t, func(tx *store.Tx) { tx.RemovePending(g.ID); tx.RemovePending(other.ID) })
 	equal(t, "PendingMembers after RemovePending", pending(), nil)
 }
 
@@ -139,11 +147,14 @@ func testUsersNamed(t *testing.T, d *database) {
 	carl := named("bert@example.com", "carl@example.com") // by another's userName
 	foreign := n.sibling(t).user(t, "foreign@example.com")
 
-	var got *store.Later[map[string]directory.UserID]
-	names := []string{"00uA", "00ua", "00UA", "ANNA@example.com", "bert@example.com", "BERT@example.com", "", foreign.UserName, string(anna)}
+	twin := named("00uT", "first@example.com")
+	sharing := named("00uT", "second@example.com")
+
+	var got *store.Later[map[string][]directory.UserID]
+	names := []string{"00uA", "00ua", "00UA", "ANNA@example.com", "bert@example.com", "BERT@example.com", "", foreign.UserName, string(anna), "00uT"}
 	n.change(t, func(tx *store.Tx) { got = tx.UsersNamed(names) })
-	equal(t, "UsersNamed", got.Get(), map[string]directory.UserID{
-		"00uA": anna, "00ua": bert, "ANNA@example.com": anna,
-		"bert@example.com": carl, "BERT@example.com": bert,
+	equal(t, "UsersNamed", got.Get(), map[string][]directory.UserID{
+		"00uA": {anna}, "00ua": {bert}, "ANNA@example.com": {anna},
+		"bert@example.com": {carl}, "BERT@example.com": {bert}, "00uT": {twin, sharing},
 	})
 }

@@ -43,7 +43,7 @@ func (tx *Tx) User(id directory.UserID) (directory.User, error) {
 }
 
 // CreateUser stores a new user with its own id. A userName that is taken in the
-// organization, or an externalId that is taken in the connection, is a Conflict.
+// organization is a Conflict.
 func (tx *Tx) CreateUser(u directory.User) {
 	tx.queue(statement{
 		sql: same(`INSERT INTO users (organization_id, id, connection_id, external_id, user_name, user_name_folded, display_name, email, active, resource, created_at, modified_at, revision)
@@ -84,10 +84,7 @@ func notFound(kind, id string) error {
 }
 
 func userConflict(u directory.User) func(string) error {
-	return func(index string) error {
-		if index == "users_external_id" {
-			return fault.New(fault.Conflict, "externalId %q belongs to another user of this connection", u.ExternalID)
-		}
+	return func(string) error {
 		return fault.New(fault.Conflict, "userName %q belongs to another user of this organization", u.UserName)
 	}
 }
