@@ -41,7 +41,7 @@ func BenchmarkCreateUser(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if buffer, err = v.appendUser(buffer[:0], &u, nil); err != nil {
+		if buffer, _, err = v.appendUser(buffer[:0], &u, nil); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -126,7 +126,7 @@ func BenchmarkRenderUserProjected(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		v.show = newProjection(userType, "userName,name.familyName", "")
-		if buffer, err = v.appendUser(buffer[:0], &u, nil); err != nil {
+		if buffer, _, err = v.appendUser(buffer[:0], &u, nil); err != nil {
 			b.Fatal(err)
 		}
 	}

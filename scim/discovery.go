@@ -79,6 +79,7 @@ var provider = newDocument("", "ServiceProviderConfig", "/ServiceProviderConfig"
 		MaxResults int `json:"maxResults"`
 	}{supported{true}, maxCount},
 	Sort:       supported{true},
+	ETag:       supported{true},
 	Pagination: pagination{Cursor: true, Index: true, DefaultMethod: "index", DefaultPageSize: defaultCount, MaxPageSize: maxCount},
 	Schemes: []map[string]any{{
 		"type":        "oauthbearertoken",

@@ -82,8 +82,8 @@
 //	                               lets none of them into a group, and all of them leave by it
 //	members named otherwise        by externalId or userName: the answer shows them by id. A PUT
 //	                               of the same raises no revision; a PATCH of members always does
-//	groups of a user               those of its connection, shown as direct; they are not
-//	                               part of its version. A creation does not show them
+//	groups of a user               those of its connection, shown as direct. A creation does
+//	                               not show them
 //	e-mail address of a user       the primary one, else that of type work, else the first
 //	wrong token                    401, the same for a connection that does not exist;
 //	                               repeated within 2 s it is refused without a query, and
@@ -105,7 +105,7 @@
 //	                               order than it was given for, 400; without either, by index
 //	/Me, /Bulk                     501
 //
-// If-Match is honoured (412). ServiceProviderConfig does not announce ETags, because
-// If-None-Match is not: the groups shown with a user, and the members who came or went
-// with their users, change without a change of the version.
+// The version of a group is its revision. That of a user is followed by a digest of the
+// groups that are shown, which change without the user: If-None-Match compares all of it,
+// If-Match the revision alone.
 package scim

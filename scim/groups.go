@@ -61,6 +61,9 @@ func (h *Handler) getGroup(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	if c.known(version(g.Revision)) {
+		return answer{status: http.StatusNotModified, version: version(g.Revision)}, nil
+	}
 	view := c.view(c.types.group)
 	view.spill = c.spill
 	c.w.Header().Set("ETag", version(g.Revision))

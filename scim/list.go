@@ -257,7 +257,8 @@ func (c *call) answerList(l listing) (answer, error) {
 	}
 	b, err := users.appendList(c.buffer, head, func(b []byte, i int) ([]byte, error) {
 		if i < len(l.users) {
-			return users.appendUser(b, &l.users[i], memberships[l.users[i].ID])
+			b, _, err := users.appendUser(b, &l.users[i], memberships[l.users[i].ID])
+			return b, err
 		}
 		i -= len(l.users)
 		return groups.appendGroup(b, &l.groups[i], reader.portions(i))

@@ -188,12 +188,12 @@ func TestMethodsAndEndpoints(t *testing.T) {
 func TestDiscovery(t *testing.T) {
 	tn := newService(t, "").newTenant()
 	provider := tn.must(200, "GET", "/ServiceProviderConfig", "")
-	off := map[string]any{"supported": false}
+	on, off := map[string]any{"supported": true}, map[string]any{"supported": false}
 	want := map[string]any{
 		"schemas": []any{"urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"},
 		"patch":   map[string]any{"supported": true},
 		"bulk":    map[string]any{"supported": false, "maxOperations": 0.0, "maxPayloadSize": 0.0},
-		"filter":  map[string]any{"supported": true, "maxResults": 1000.0}, "changePassword": off, "sort": map[string]any{"supported": true}, "etag": off,
+		"filter":  map[string]any{"supported": true, "maxResults": 1000.0}, "changePassword": off, "sort": on, "etag": on,
 		"pagination": map[string]any{"cursor": true, "index": true, "defaultPaginationMethod": "index", "defaultPageSize": 100.0, "maxPageSize": 1000.0},
 		"authenticationSchemes": []any{map[string]any{"type": "oauthbearertoken", "name": "OAuth Bearer Token", "primary": true,
 			"description": "The token of the connection, in the Authorization header.", "specUri": "https://www.rfc-editor.org/info/rfc6750"}},

@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"hash/fnv"
 	"strconv"
 	"time"
 
@@ -31,19 +32,33 @@ func (v view) groupLocation(id directory.GroupID) string { return v.base + "/Gro
 // can be shown in several ways.
 func version(revision int64) string { return `W/"` + strconv.FormatInt(revision, 10) + `"` }
 
-// appendUser appends a user with the groups that it is a member of.
-func (v view) appendUser(b []byte, u *directory.User, groups []directory.Membership) ([]byte, error) {
-	b, err := v.show.appendResource(b, u.Resource)
+// userVersion is the ETag of a user who is shown with groups: they change without a
+// change of the user, so their digest follows the revision, `W/"7.1x4q0"`.
+func userVersion(revision int64, groups []byte) string {
+	if len(groups) == 0 {
+		return version(revision)
+	}
+	digest := fnv.New64a()
+	_, _ = digest.Write(groups) // never fails
+	return `W/"` + strconv.FormatInt(revision, 10) + "." + strconv.FormatUint(digest.Sum64(), 36) + `"`
+}
+
+// appendUser appends a user with the groups that it is a member of, and returns the
+// version of what is shown.
+func (v view) appendUser(b []byte, u *directory.User, groups []directory.Membership) (_ []byte, shown string, err error) {
+	b, err = v.show.appendResource(b, u.Resource)
 	if err != nil {
-		return b, err
+		return b, "", err
 	}
 	b = append(b, `,"id":"`...)
 	b = append(append(b, u.ID...), '"')
+	before := len(b)
 	if v.show.shows("groups") {
 		b = v.appendGroups(b, u, groups)
 	}
-	b = v.appendMeta(b, v.show.of, string(u.ID), u.CreatedAt, u.ModifiedAt, u.Revision)
-	return append(b, '}'), nil
+	shown = userVersion(u.Revision, b[before:])
+	b = v.appendMeta(b, v.show.of, string(u.ID), u.CreatedAt, u.ModifiedAt, shown)
+	return append(b, '}'), shown, nil
 }
 
 // appendGroups appends the groups of a user that its own connection has stated.
@@ -103,7 +118,7 @@ func (v view) appendGroup(b []byte, g *directory.Group, members portions) ([]byt
 		}
 		b = append(b, ']')
 	}
-	b = v.appendMeta(b, v.show.of, string(g.ID), g.CreatedAt, g.ModifiedAt, g.Revision)
+	b = v.appendMeta(b, v.show.of, string(g.ID), g.CreatedAt, g.ModifiedAt, version(g.Revision))
 	return append(b, '}'), nil
 }
 
@@ -115,7 +130,7 @@ func (v view) appendReference(b []byte, endpoint, id string) []byte {
 	return append(b, '"')
 }
 
-func (v view) appendMeta(b []byte, rt *resourceType, id string, created, modified time.Time, revision int64) []byte {
+func (v view) appendMeta(b []byte, rt *resourceType, id string, created, modified time.Time, version string) []byte {
 	if !v.show.shows("meta") {
 		return b
 	}
@@ -124,8 +139,8 @@ func (v view) appendMeta(b []byte, rt *resourceType, id string, created, modifie
 	b = modified.AppendFormat(append(b, `","lastModified":"`...), time.RFC3339Nano)
 	b = append(append(b, `","location":"`...), v.base...)
 	b = append(append(b, rt.endpoint...), '/')
-	b = append(append(b, id...), `","version":"W/\"`...)
-	return append(strconv.AppendInt(b, revision, 10), `\""}`...)
+	b = appendString(append(append(b, id...), `","version":`...), version)
+	return append(b, '}')
 }
 
 // listHead is what a list response says of itself, RFC 7644 §3.4.2 and RFC 9865 §2.2.

@@ -27,7 +27,7 @@ func TestAppendUser(t *testing.T) {
 		{"one among others", []directory.Membership{foreign, own, foreign}, `,"groups":[` + first + `]`},
 		{"two", []directory.Membership{own, second}, `,"groups":[` + first + `,{"value":"grp_2","$ref":"https://x/Groups/grp_2","display":"B","type":"direct"}]`},
 	} {
-		got, err := view{base: "https://x", show: projection{of: userType}}.appendUser(nil, &u, tt.groups)
+		got, _, err := view{base: "https://x", show: projection{of: userType}}.appendUser(nil, &u, tt.groups)
 		if err != nil || string(got) != head+tt.want+tail {
 			t.Errorf("%s:\n%s\n%s", tt.name, got, head+tt.want+tail)
 		}

@@ -47,7 +47,11 @@ func (h *Handler) getUser(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return c.userWithGroups(&u)
+	a, err := c.userWithGroups(&u)
+	if err == nil && c.known(a.version) {
+		return answer{status: http.StatusNotModified, version: a.version}, nil
+	}
+	return a, err
 }
 
 func (h *Handler) putUser(c *call) (answer, error) {
@@ -124,8 +128,8 @@ func (c *call) userWithGroups(u *directory.User) (answer, error) {
 }
 
 func (c *call) user(view view, u *directory.User, groups []directory.Membership) (answer, error) {
-	b, err := view.appendUser(c.buffer, u, groups)
-	return answer{status: http.StatusOK, version: version(u.Revision), body: b}, err
+	b, shown, err := view.appendUser(c.buffer, u, groups)
+	return answer{status: http.StatusOK, version: shown, body: b}, err
 }
 
 // groupsOf reads the groups of users, if they are to be shown.
