@@ -53,42 +53,49 @@ type pagination struct {
 	MaxPageSize     int    `json:"maxPageSize"`
 }
 
-// provider is what this service can do, and nothing that it cannot.
-var provider = newDocument("", "ServiceProviderConfig", "/ServiceProviderConfig", struct {
-	Schemas []string  `json:"schemas"`
-	Patch   supported `json:"patch"`
-	Bulk    struct {
-		supported
-		MaxOperations  int `json:"maxOperations"`
-		MaxPayloadSize int `json:"maxPayloadSize"`
-	} `json:"bulk"`
-	Filter struct {
-		supported
-		MaxResults int `json:"maxResults"`
-	} `json:"filter"`
+// providerConfig is what this service can do for a connection, and nothing that it cannot.
+type providerConfig struct {
+	Schemas        []string         `json:"schemas"`
+	Patch          supported        `json:"patch"`
+	Bulk           bulkConfig       `json:"bulk"`
+	Filter         filterConfig     `json:"filter"`
 	ChangePassword supported        `json:"changePassword"`
 	Sort           supported        `json:"sort"`
 	ETag           supported        `json:"etag"`
 	Pagination     pagination       `json:"pagination"`
 	Schemes        []map[string]any `json:"authenticationSchemes"`
-}{
-	Schemas: []string{providerURN},
-	Patch:   supported{true},
-	Filter: struct {
-		supported
-		MaxResults int `json:"maxResults"`
-	}{supported{true}, maxCount},
-	Sort:       supported{true},
-	ETag:       supported{true},
-	Pagination: pagination{Cursor: true, Index: true, DefaultMethod: "index", DefaultPageSize: defaultCount, MaxPageSize: maxCount},
-	Schemes: []map[string]any{{
-		"type":        "oauthbearertoken",
-		"name":        "OAuth Bearer Token",
-		"description": "The token of the connection, in the Authorization header.",
-		"specUri":     "https://www.rfc-editor.org/info/rfc6750",
-		"primary":     true,
-	}},
-})
+}
+
+type bulkConfig struct {
+	supported
+	MaxOperations  int   `json:"maxOperations"`
+	MaxPayloadSize int64 `json:"maxPayloadSize"`
+}
+
+type filterConfig struct {
+	supported
+	MaxResults int `json:"maxResults"`
+}
+
+func (h *Handler) getProvider(c *call) (answer, error) {
+	config := newDocument("", "ServiceProviderConfig", "/ServiceProviderConfig", providerConfig{
+		Schemas:    []string{providerURN},
+		Patch:      supported{true},
+		Bulk:       bulkConfig{supported{true}, maxOperations, h.maxBody()},
+		Filter:     filterConfig{supported{true}, maxCount},
+		Sort:       supported{true},
+		ETag:       supported{true},
+		Pagination: pagination{Cursor: true, Index: true, DefaultMethod: "index", DefaultPageSize: defaultCount, MaxPageSize: maxCount},
+		Schemes: []map[string]any{{
+			"type":        "oauthbearertoken",
+			"name":        "OAuth Bearer Token",
+			"description": "The token of the connection, in the Authorization header.",
+			"specUri":     "https://www.rfc-editor.org/info/rfc6750",
+			"primary":     true,
+		}},
+	})
+	return c.discover([]document{config}, "")
+}
 
 func describeType(rt *resourceType) document {
 	type extension struct {
@@ -138,9 +145,6 @@ func prune(m map[string]any) {
 	}
 }
 
-func (h *Handler) getProvider(c *call) (answer, error) {
-	return c.discover([]document{provider}, "")
-}
 func (h *Handler) getResourceType(c *call) (answer, error) {
 	return c.discover(c.types.resourceTypes, c.id())
 }

@@ -43,7 +43,8 @@
 // # Limits
 //
 // Body 10 MiB (413), JSON depth 64, no attribute twice in an object, no text behind
-// the value, no U+0000, no half of a surrogate pair; 5,000 operations a PATCH (413; a list of members is one);
+// the value, no U+0000, no half of a surrogate pair; 5,000 operations a PATCH (413; a list of members is one) or
+// bulk request, and a minute for the latter;
 // filter and path 8 KiB, nesting 20; 1,000 resources a page, 100 by default;
 // externalId, userName, displayName and the e-mail address 512 bytes each; 200 elements
 // of a multi-valued attribute but for members, 64 KiB a resource as it is stored (413).
@@ -103,7 +104,10 @@
 //	                               none comes last, and first when descending
 //	cursor                         does not expire; with startIndex, or for another filter or
 //	                               order than it was given for, 400; without either, by index
-//	/Me, /Bulk                     501
+//	operations of a bulk request   one transaction each, in their order but for references to
+//	                               what comes later; circles are closed at the end. What cannot
+//	                               be carried out whole is not carried out
+//	/Me                            501: a machine has no user
 //
 // The version of a group is its revision. That of a user is followed by a digest of the
 // groups that are shown, which change without the user: If-None-Match compares all of it,

@@ -67,9 +67,8 @@ func (h *Handler) Mount(r *mux.Router) {
 	route("/Users/.search", methods{"POST": searched(h.listUsers)})
 	route("/Groups/.search", methods{"POST": searched(h.listGroups)})
 	route("/.search", methods{"POST": searched(h.searchAll)})
-	for _, path := range []string{"/Me", "/Bulk"} {
-		route(path, unsupported)
-	}
+	route("/Bulk", methods{"POST": h.bulk})
+	route("/Me", unsupported)
 	r.PathPrefix("").Handler(h.serve(nil))
 }
 
@@ -98,6 +97,7 @@ type call struct {
 	types      *types
 	base       string // the absolute URL of the connection
 	query      query
+	body       *value // of an operation in a bulk request; nil: it has yet to be read
 	buffer     []byte // for the answer
 	begun      bool   // a part of the answer was sent
 }
@@ -234,13 +234,7 @@ func reply(w http.ResponseWriter, a answer) {
 // fail answers with an error, always in SCIM form. What is our own failure is logged
 // here, once; its text does not leave.
 func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
-	e := problem(err)
-	if r.Context().Err() != nil && errors.Is(err, context.Canceled) {
-		e.Status = http.StatusServiceUnavailable // the client is gone: nobody's failure
-	} else if e.Status >= 500 && e.Status != http.StatusNotImplemented {
-		h.Log.ErrorContext(r.Context(), "scim request failed", "error", err, "status", e.Status,
-			"connection", mux.Vars(r)["connection"], "method", r.Method, "request", h.requestID(r.Context()))
-	}
+	e := h.told(r, err)
 	switch e.Status {
 	case http.StatusUnauthorized:
 		w.Header().Set("WWW-Authenticate", `Bearer realm="SCIM"`)
@@ -248,6 +242,18 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("Retry-After", "1")
 	}
 	reply(w, answer{status: e.Status, body: appendError(nil, e)})
+}
+
+// told returns what the client is told of an error.
+func (h *Handler) told(r *http.Request, err error) elimity.ScimError {
+	e := problem(err)
+	if r.Context().Err() != nil && errors.Is(err, context.Canceled) {
+		e.Status = http.StatusServiceUnavailable // the client is gone: nobody's failure
+	} else if e.Status >= 500 && e.Status != http.StatusNotImplemented {
+		h.Log.ErrorContext(r.Context(), "scim request failed", "error", err, "status", e.Status,
+			"connection", mux.Vars(r)["connection"], "method", r.Method, "request", h.requestID(r.Context()))
+	}
+	return e
 }
 
 func appendError(b []byte, e elimity.ScimError) []byte {
@@ -268,6 +274,13 @@ func (h *Handler) now() time.Time {
 		return h.Now()
 	}
 	return directory.Now()
+}
+
+func (h *Handler) maxBody() int64 {
+	if h.MaxBody == 0 {
+		return DefaultMaxBody
+	}
+	return h.MaxBody
 }
 
 func (h *Handler) requestID(ctx context.Context) string {
@@ -301,14 +314,14 @@ func (c *call) view(rt *resourceType) view {
 	return view{base: c.base, show: newProjection(rt, c.query.attributes, c.query.excluded)}
 }
 
-// json reads the body.
+// json returns the body.
 func (c *call) json() (value, error) {
-	limit := c.handler.MaxBody
-	if limit == 0 {
-		limit = DefaultMaxBody
+	if c.body != nil {
+		return *c.body, nil
 	}
+	limit := c.handler.maxBody()
 	body := bytes.NewBuffer(make([]byte, 0, min(max(c.ContentLength, 0), limit, 1<<20)+bytes.MinRead))
-	_, err := body.ReadFrom(http.MaxBytesReader(c.w, c.Body, limit))
+	_, err := body.ReadFrom(http.MaxBytesReader(c.w, c.Request.Body, limit))
 	if _, large := errors.AsType[*http.MaxBytesError](err); large {
 		return value{}, fault.New(fault.TooLarge, "the body is larger than %d bytes", limit)
 	}

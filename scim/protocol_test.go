@@ -172,10 +172,9 @@ func TestMethodsAndEndpoints(t *testing.T) {
 			t.Errorf("%s %s: Allow %q, want %q", tt.method, tt.path, got, tt.allow)
 		}
 	}
-	for _, path := range []string{"/Me", "/Bulk"} {
-		tn.fails(501, "", "not supported", "POST", path, "{}")
+	for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE"} {
+		tn.fails(501, "", "not supported", method, "/Me", "")
 	}
-	tn.fails(501, "", "not supported", "GET", "/Me", "")
 	for _, path := range []string{"", "/", "/Widgets", "/users", "/Users/", "/Users/x/y", "/v2/Users"} {
 		tn.fails(404, "", "there is no", "GET", path, "")
 	}
@@ -192,7 +191,7 @@ func TestDiscovery(t *testing.T) {
 	want := map[string]any{
 		"schemas": []any{"urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"},
 		"patch":   map[string]any{"supported": true},
-		"bulk":    map[string]any{"supported": false, "maxOperations": 0.0, "maxPayloadSize": 0.0},
+		"bulk":    map[string]any{"supported": true, "maxOperations": 5000.0, "maxPayloadSize": float64(1 << 20)},
 		"filter":  map[string]any{"supported": true, "maxResults": 1000.0}, "changePassword": off, "sort": on, "etag": on,
 		"pagination": map[string]any{"cursor": true, "index": true, "defaultPaginationMethod": "index", "defaultPageSize": 100.0, "maxPageSize": 1000.0},
 		"authenticationSchemes": []any{map[string]any{"type": "oauthbearertoken", "name": "OAuth Bearer Token", "primary": true,
