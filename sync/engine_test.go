@@ -271,7 +271,7 @@ func testErrors(t *testing.T, s *service) {
 		change func(*rolesync.Tx) error
 		kind   fault.Kind
 	}{
-		"a userName that is taken": {func(tx *rolesync.Tx) error { tx.CreateUser(newUser("TAKEN@example.com")); return nil }, fault.Conflict},
+		"a userName that is taken":   {func(tx *rolesync.Tx) error { tx.CreateUser(newUser("TAKEN@example.com")); return nil }, fault.Conflict},
 		"a group name that is taken": {func(tx *rolesync.Tx) error { tx.CreateGroup(newGroup("admins")); return nil }, fault.Conflict},
 		"a group that is not there":  {addMembers(directory.NewGroupID(), "x"), fault.NotFound},
 		"a fault of the closure":     {func(*rolesync.Tx) error { return fault.New(fault.TooLarge, "too large") }, fault.TooLarge},
