@@ -300,9 +300,18 @@ func TestRefusedChangeLeavesNoTrace(t *testing.T) {
 		nobody := directory.NewOrganizationID()
 		for situation, change := range map[string]func() error{
 			"disable a connection of another organization": func() error { _, err := s.DisableConnection(ctx, by, other, c.ID); return err },
-			"rotate a token of another organization":       func() error { _, _, err := s.RotateToken(ctx, by, other, c.ID, time.Time{}); return err },
-			"delete a token of another organization":       func() error { return s.DeleteToken(ctx, by, other, c.ID, c.Tokens[0].ID) },
-			"delete a token that is not there":             func() error { return s.DeleteToken(ctx, by, org, c.ID, "key_1") },
+			"change a connection of another organization": func() error {
+				name := "Mine"
+				_, err := s.ChangeConnection(ctx, by, other, c.ID, admin.ConnectionChange{Name: &name})
+				return err
+			},
+			"change nothing of a connection of another organization": func() error {
+				_, err := s.ChangeConnection(ctx, by, other, c.ID, admin.ConnectionChange{})
+				return err
+			},
+			"rotate a token of another organization": func() error { _, _, err := s.RotateToken(ctx, by, other, c.ID, time.Time{}); return err },
+			"delete a token of another organization": func() error { return s.DeleteToken(ctx, by, other, c.ID, c.Tokens[0].ID) },
+			"delete a token that is not there":       func() error { return s.DeleteToken(ctx, by, org, c.ID, "key_1") },
 			"a connection of nobody": func() error {
 				_, _, err := s.CreateConnection(ctx, by, nobody, admin.NewConnection{Name: "x", Kind: directory.SCIM})
 				return err

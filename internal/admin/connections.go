@@ -20,6 +20,9 @@ const LiveTokens = 2
 type NewConnection struct {
 	Name           string
 	Kind           directory.Kind
+	Strict         bool
+	RateLimit      int       // requests a second, 0 to MaxRateLimit; 0: the deployment's
+	RateBurst      int       // requests at once, 0 to MaxRateBurst; 0: the deployment's
 	TokenExpiresAt time.Time // of its first token; zero: never
 }
 
@@ -38,19 +41,30 @@ func (s *Service) CreateConnection(ctx context.Context, by Actor, organization d
 	default:
 		return c, "", fault.New(fault.Invalid, "kind %q is unknown; use %q", first(string(n.Kind)), directory.SCIM)
 	}
+	if err := rate("rate_limit", n.RateLimit, MaxRateLimit); err != nil {
+		return c, "", err
+	}
+	if err := rate("rate_burst", n.RateBurst, MaxRateBurst); err != nil {
+		return c, "", err
+	}
 	expires, err := expiry(n.TokenExpiresAt, now)
 	if err != nil {
 		return c, "", err
 	}
 	token, stored := credential.New(credential.SCIMToken, now, expires)
 	c = Connection{
-		Connection: directory.Connection{ID: directory.NewConnectionID(), Organization: organization, Kind: n.Kind, Name: name, CreatedAt: now},
-		Tokens:     []Token{stored},
+		Connection: directory.Connection{
+			ID: directory.NewConnectionID(), Organization: organization, Kind: n.Kind, Name: name,
+			Strict: n.Strict, RateLimit: n.RateLimit, RateBurst: n.RateBurst, CreatedAt: now,
+		},
+		Tokens: []Token{stored},
 	}
 	err = s.changeConnection(ctx, by, organization, c.ID, func(tx *store.Tx) (string, map[string]any) {
 		tx.CreateConnection(c.Connection)
 		tx.CreateToken(stored)
-		return "connection.created", map[string]any{"kind": c.Kind, "name": c.Name, "token": stored.ID}
+		return "connection.created", map[string]any{
+			"kind": c.Kind, "name": c.Name, "strict": c.Strict, "rate_limit": c.RateLimit, "rate_burst": c.RateBurst, "token": stored.ID,
+		}
 	})
 	if err != nil {
 		return Connection{}, "", err

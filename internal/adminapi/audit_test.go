@@ -34,6 +34,8 @@ func TestEveryChangeIsAudited(t *testing.T) {
 	token := into[named](s.do("POST", path+"/connections/"+c.ID+"/tokens", nil).want(201))
 	s.do("DELETE", path+"/connections/"+c.ID+"/tokens/"+token.ID, nil).want(204)
 	s.do("POST", path+"/connections/"+c.ID+"/disable", nil).want(200)
+	s.do("PATCH", path+"/connections/"+c.ID, object{"strict": true}).want(200)
+	s.do("PATCH", path+"/connections/"+c.ID, object{}).want(200) // changes nothing
 	s.do("POST", path+"/connections/"+c.ID+"/enable", nil).want(200)
 	s.do("PUT", path+"/rules", object{"version": 0, "rules": []object{}}).want(200)
 	// What is refused leaves no trace.
@@ -59,7 +61,7 @@ func TestEveryChangeIsAudited(t *testing.T) {
 		}
 	}
 	want := []did{
-		{"rules.published", org}, {"connection.enabled", c.ID}, {"connection.disabled", c.ID}, {"token.deleted", c.ID}, {"token.created", c.ID},
+		{"rules.published", org}, {"connection.enabled", c.ID}, {"connection.changed", c.ID}, {"connection.disabled", c.ID}, {"token.deleted", c.ID}, {"token.created", c.ID},
 		{"connection.created", c.ID}, {"organization.created", org},
 	}
 	if diff := cmp.Diff(want, read(path+"/audit")); diff != "" {

@@ -18,13 +18,19 @@ type Connection struct {
 	Kind         directory.Kind           `json:"kind" enum:"scim,saml" doc:"Its protocol."`
 	Name         string                   `json:"name" doc:"For people."`
 	Disabled     bool                     `json:"disabled" doc:"Frozen: what the identity provider sends is refused, roles stay as they are."`
+	Strict       bool                     `json:"strict" doc:"Whether its requests are held to the letter of SCIM; else providers are understood with good will."`
+	RateLimit    int                      `json:"rate_limit" doc:"Requests a second, sustained; 0: what the deployment has."`
+	RateBurst    int                      `json:"rate_burst" doc:"Requests at once, after a pause; 0: what the deployment has."`
 	CreatedAt    time.Time                `json:"created_at" doc:"When it was created."`
 	SCIMURL      string                   `json:"scim_url" doc:"What the identity provider is given as base URL."`
 	Tokens       []Token                  `json:"tokens" nullable:"false" doc:"What is known of its tokens, oldest first."`
 }
 
 func (h *Handler) connection(c admin.Connection) Connection {
-	return Connection{c.ID, c.Organization, c.Kind, c.Name, c.Disabled, c.CreatedAt, h.SCIMURL(c.ID), tokensOf(c.Tokens)}
+	return Connection{
+		ID: c.ID, Organization: c.Organization, Kind: c.Kind, Name: c.Name, Disabled: c.Disabled, Strict: c.Strict,
+		RateLimit: c.RateLimit, RateBurst: c.RateBurst, CreatedAt: c.CreatedAt, SCIMURL: h.SCIMURL(c.ID), Tokens: tokensOf(c.Tokens),
+	}
 }
 
 // CreatedConnection is a new connection with its token.
@@ -42,6 +48,9 @@ func (h *Handler) connections(api huma.API) {
 		Body struct {
 			Name           string         `json:"name" doc:"For people; 1 to 200 characters." example:"Okta"`
 			Kind           directory.Kind `json:"kind,omitempty" default:"scim" doc:"Its protocol: scim. (saml is not available yet.)"`
+			Strict         bool           `json:"strict,omitempty" doc:"Hold its requests to the letter of SCIM."`
+			RateLimit      int            `json:"rate_limit,omitempty" minimum:"0" maximum:"10000" doc:"Requests a second, sustained; 0: what the deployment has."`
+			RateBurst      int            `json:"rate_burst,omitempty" minimum:"0" maximum:"100000" doc:"Requests at once, after a pause; 0: what the deployment has."`
 			TokenExpiresAt time.Time      `json:"token_expires_at,omitzero" doc:"When its first token ends; without it, never."`
 		} `nameHint:"NewConnection"`
 	}
@@ -50,7 +59,8 @@ func (h *Handler) connections(api huma.API) {
 		summary: "Create a connection", description: "The answer holds the token that the identity provider needs. It is shown only here.",
 	}, func(ctx context.Context, by admin.Actor, in *createInput) (*created[CreatedConnection], error) {
 		c, token, err := h.Admin.CreateConnection(ctx, by, in.Organization, admin.NewConnection{
-			Name: in.Body.Name, Kind: in.Body.Kind, TokenExpiresAt: in.Body.TokenExpiresAt,
+			Name: in.Body.Name, Kind: in.Body.Kind, Strict: in.Body.Strict,
+			RateLimit: in.Body.RateLimit, RateBurst: in.Body.RateBurst, TokenExpiresAt: in.Body.TokenExpiresAt,
 		})
 		location := Base + "/organizations/" + string(c.Organization) + "/connections/" + string(c.ID)
 		return &created[CreatedConnection]{location, CreatedConnection{h.connection(c), token}}, err
@@ -86,6 +96,23 @@ func (h *Handler) connections(api huma.API) {
 			return reply(h.connection(c)), err
 		})
 	}
+
+	type changeInput struct {
+		InConnection
+		Body struct {
+			Name      *string `json:"name,omitempty" nullable:"false" doc:"For people; 1 to 200 characters." example:"Okta"`
+			Strict    *bool   `json:"strict,omitempty" nullable:"false" doc:"Hold its requests to the letter of SCIM."`
+			RateLimit *int    `json:"rate_limit,omitempty" nullable:"false" minimum:"0" maximum:"10000" doc:"Requests a second, sustained; 0: what the deployment has."`
+			RateBurst *int    `json:"rate_burst,omitempty" nullable:"false" minimum:"0" maximum:"100000" doc:"Requests at once, after a pause; 0: what the deployment has."`
+		} `nameHint:"ConnectionChange"`
+	}
+	register(h, api, operation{
+		method: http.MethodPatch, path: one, id: "change-connection", tag: "connections", problems: absent,
+		summary: "Change a connection", description: "What the body leaves out stays as it is. It holds from the next request of the identity provider on.",
+	}, func(ctx context.Context, by admin.Actor, in *changeInput) (*answer[Connection], error) {
+		c, err := h.Admin.ChangeConnection(ctx, by, in.Organization, in.Connection, admin.ConnectionChange(in.Body))
+		return reply(h.connection(c)), err
+	})
 
 	type pendingInput struct {
 		InConnection

@@ -162,6 +162,66 @@ func TestConnections(t *testing.T) {
 	}
 }
 
+func TestConnectionSettings(t *testing.T) {
+	s := start(t)
+	org := s.organization("Acme")
+	path := "/organizations/" + org + "/connections"
+	type settings struct {
+		ID, Name  string
+		Strict    bool
+		RateLimit int `json:"rate_limit"`
+		RateBurst int `json:"rate_burst"`
+	}
+	plain := into[settings](s.do("POST", path, object{"name": "Entra"}).want(201))
+	if diff := cmp.Diff(settings{ID: plain.ID, Name: "Entra"}, plain); diff != "" {
+		t.Errorf("created without settings (-want +got):\n%s", diff)
+	}
+	want := into[settings](s.do("POST", path, object{"name": "Okta", "strict": true, "rate_limit": 10, "rate_burst": 20}).want(201))
+	if diff := cmp.Diff(settings{want.ID, "Okta", true, 10, 20}, want); diff != "" {
+		t.Errorf("created with settings (-want +got):\n%s", diff)
+	}
+	path += "/" + want.ID
+	for _, step := range []struct {
+		change object
+		then   func()
+	}{
+		{object{}, func() {}},
+		{object{"name": " Okta EU "}, func() { want.Name = "Okta EU" }},
+		{object{"strict": false}, func() { want.Strict = false }},
+		{object{"rate_limit": 10_000}, func() { want.RateLimit = 10_000 }},
+		{object{"rate_limit": 0, "rate_burst": 100_000, "strict": true}, func() { want.RateLimit, want.RateBurst, want.Strict = 0, 100_000, true }},
+	} {
+		step.then()
+		for name, got := range map[string]answer{"PATCH": s.do("PATCH", path, step.change), "GET": s.do("GET", path, nil)} {
+			if diff := cmp.Diff(want, into[settings](got.want(200))); diff != "" {
+				t.Errorf("%s after %v (-want +got):\n%s", name, step.change, diff)
+			}
+		}
+	}
+	if !s.forgot(want.ID) {
+		t.Error("whoever holds the connection in memory was not told")
+	}
+	for _, refused := range []struct {
+		change object
+		names  []string
+	}{
+		{object{"name": " "}, []string{"name", "blank"}},
+		{object{"strict": "yes"}, []string{"strict", "yes"}},
+		{object{"rate_limit": -1}, []string{"rate_limit", "-1"}},
+		{object{"rate_limit": 10_001}, []string{"rate_limit", "10001"}},
+		{object{"rate_limit": 0.5}, []string{"rate_limit", "0.5"}},
+		{object{"rate_burst": 100_001}, []string{"rate_burst", "100001"}},
+		{object{"disabled": true}, []string{"disabled"}},
+		{object{"name": "half", "rate_burst": -1}, []string{"rate_burst"}},
+	} {
+		s.do("PATCH", path, refused.change).problem(http.StatusBadRequest).said(t, refused.names...)
+	}
+	s.do("POST", "/organizations/"+org+"/connections", object{"name": "x", "rate_limit": -1}).problem(http.StatusBadRequest).said(t, "rate_limit", "-1")
+	if diff := cmp.Diff(want, into[settings](s.do("GET", path, nil).want(200))); diff != "" {
+		t.Errorf("after what was refused (-want +got):\n%s", diff)
+	}
+}
+
 func TestAnotherOrganizationsIDsDoNotExist(t *testing.T) {
 	s := start(t)
 	s.roles()
@@ -175,6 +235,7 @@ func TestAnotherOrganizationsIDsDoNotExist(t *testing.T) {
 	for _, call := range [][2]string{
 		{"GET", "/connections/" + theirs.ID},
 		{"POST", "/connections/" + theirs.ID + "/disable"},
+		{"PATCH", "/connections/" + theirs.ID},
 		{"POST", "/connections/" + theirs.ID + "/enable"},
 		{"GET", "/connections/" + theirs.ID + "/tokens"},
 		{"POST", "/connections/" + theirs.ID + "/tokens"},
@@ -186,7 +247,11 @@ func TestAnotherOrganizationsIDsDoNotExist(t *testing.T) {
 		{"GET", "/users/" + string(anna) + "/assignment"},
 		{"GET", "/users/anna%40other.com/assignment"},
 	} {
-		s.do(call[0], base+call[1], nil).problem(http.StatusNotFound)
+		body := any(nil)
+		if call[0] == "PATCH" {
+			body = object{"name": "Mine"}
+		}
+		s.do(call[0], base+call[1], body).problem(http.StatusNotFound)
 	}
 	for _, list := range []string{"/users", "/users?q=" + string(anna), "/groups", "/audit?target=" + string(anna), "/audit?target=" + string(group)} {
 		if got := into[listed[object]](s.do("GET", base+list, nil).want(200)); len(got.Items) != 0 {
@@ -202,6 +267,8 @@ func TestAnotherOrganizationsIDsDoNotExist(t *testing.T) {
 		if strings.HasPrefix(path, "/organizations/") {
 			body := any(nil)
 			switch {
+			case method == "PATCH":
+				body = object{"name": "Okta"}
 			case method == "PUT":
 				body = object{"version": 0, "rules": []any{}}
 			case strings.HasSuffix(path, "/connections") && method == "POST":

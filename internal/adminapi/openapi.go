@@ -88,7 +88,7 @@ func finish(document *huma.OpenAPI) {
 	schemas := document.Components.Schemas
 	asked := map[string]bool{}
 	for _, item := range document.Paths {
-		for _, op := range []*huma.Operation{item.Post, item.Put} {
+		for _, op := range []*huma.Operation{item.Post, item.Put, item.Patch} {
 			if op != nil && op.RequestBody != nil {
 				reach(schemas, op.RequestBody.Content["application/json"].Schema, asked)
 			}

@@ -39,6 +39,9 @@ type Connection struct {
 	Kind         Kind
 	Name         string
 	Disabled     bool
+	Strict       bool // whether SCIM is held to the letter, where it is else understood with good will
+	RateLimit    int  // requests a second, sustained; 0: the deployment's
+	RateBurst    int  // requests at once; 0: the deployment's
 	CreatedAt    time.Time
 }
 

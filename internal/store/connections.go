@@ -14,7 +14,7 @@ type Connection struct {
 	Tokens []credential.Stored // oldest first
 }
 
-const selectConnection = `SELECT c.organization_id, c.id, c.kind, c.name, c.disabled, c.created_at,
+const selectConnection = `SELECT c.organization_id, c.id, c.kind, c.name, c.disabled, c.strict, c.rate_limit, c.rate_burst, c.created_at,
 		COALESCE(t.id, ''), t.digest, COALESCE(t.last_four, ''), COALESCE(t.created_at, 0), COALESCE(t.expires_at, 0)
 	FROM connections AS c LEFT JOIN tokens AS t ON t.organization_id = c.organization_id AND t.connection_id = c.id`
 
@@ -55,7 +55,9 @@ func (l *connectionList) add(r row) error {
 	var t credential.Stored
 	var created, tokenCreated, tokenExpires int64
 	var digest []byte
-	if err := r.Scan(&c.Organization, &c.ID, &c.Kind, &c.Name, &c.Disabled, &created, &t.ID, &digest, &t.LastFour, &tokenCreated, &tokenExpires); err != nil {
+	err := r.Scan(&c.Organization, &c.ID, &c.Kind, &c.Name, &c.Disabled, &c.Strict, &c.RateLimit, &c.RateBurst, &created,
+		&t.ID, &digest, &t.LastFour, &tokenCreated, &tokenExpires)
+	if err != nil {
 		return err
 	}
 	c.CreatedAt, t.CreatedAt, t.ExpiresAt = moment(created), moment(tokenCreated), moment(tokenExpires)
@@ -73,8 +75,9 @@ func (l *connectionList) add(r row) error {
 // CreateConnection stores a new connection.
 func (tx *Tx) CreateConnection(c directory.Connection) {
 	tx.queue(statement{
-		sql:  same(`INSERT INTO connections (organization_id, id, kind, name, disabled, created_at) VALUES ($1, $2, $3, $4, $5, $6)`),
-		args: []any{tx.Organization, c.ID, c.Kind, c.Name, c.Disabled, micros(c.CreatedAt)},
+		sql: same(`INSERT INTO connections (organization_id, id, kind, name, disabled, strict, rate_limit, rate_burst, created_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`),
+		args: []any{tx.Organization, c.ID, c.Kind, c.Name, c.Disabled, c.Strict, c.RateLimit, c.RateBurst, micros(c.CreatedAt)},
 	})
 }
 

@@ -59,13 +59,23 @@ func testConnections(t *testing.T, d *database) {
 	ctx := t.Context()
 	n, foreign := d.tenant(t), d.tenant(t)
 	saml := directory.Connection{
-		ID: directory.NewConnectionID(), Organization: n.Organization, Kind: directory.SAML, Name: "it's %", Disabled: true, CreatedAt: directory.Now(),
+		ID: directory.NewConnectionID(), Organization: n.Organization, Kind: directory.SAML, Name: "it's %", Disabled: true,
+		Strict: true, RateLimit: 10_000, RateBurst: 100_000, CreatedAt: directory.Now(),
 	}
 	n.change(t, func(tx *store.Tx) { tx.CreateConnection(saml) })
 
 	equal(t, "Connection", must[store.Connection](t)(d.Connection(ctx, saml.ID)).Connection, saml)
 	_, err := d.Connection(ctx, directory.NewConnectionID())
 	wantFault(t, err, fault.NotFound)
+
+	name, loose, limit := "ADFS", false, 7
+	other := tenant{d, store.Scope{Organization: n.Organization, Connection: saml.ID}}
+	other.change(t, func(tx *store.Tx) { tx.ChangeConnection(store.ConnectionChange{Name: &name, Strict: &loose}) })
+	other.change(t, func(tx *store.Tx) { tx.ChangeConnection(store.ConnectionChange{RateLimit: &limit}) })
+	saml.Name, saml.Strict, saml.RateLimit = name, loose, limit
+	equal(t, "Connection after changes", must[store.Connection](t)(d.Connection(ctx, saml.ID)).Connection, saml)
+	stranger := tenant{d, store.Scope{Organization: foreign.Organization, Connection: saml.ID}}
+	wantFault(t, stranger.try(ctx, func(tx *store.Tx) error { tx.ChangeConnection(store.ConnectionChange{Name: &name}); return nil }), fault.NotFound)
 
 	list := must[[]store.Connection](t)(d.Connections(ctx, n.Organization))
 	if len(list) != 2 || list[0].ID != n.Connection || list[1].ID != saml.ID {
