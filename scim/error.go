@@ -60,6 +60,9 @@ func problem(err error) elimity.ScimError {
 	if e, ok := errors.AsType[elimity.ScimError](err); ok {
 		return e
 	}
+	if e, ok := errors.AsType[*elimity.ScimError](err); ok && e != nil {
+		return *e
+	}
 	kind, message := fault.Public(err)
 	status, ok := statuses[kind]
 	if !ok {

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	elimity "github.com/elimity-com/scim/errors"
 
 	"github.com/rolesync/rolesync/internal/fault"
 )
@@ -66,6 +69,28 @@ func TestQuoteShowsWholeRunes(t *testing.T) {
 	for n := 120; n < 140; n++ {
 		if got := quote(strings.Repeat("x", n%4) + strings.Repeat("é", n)); strings.Contains(got, `\x`) || strings.Contains(got, "\ufffd") {
 			t.Errorf("quote cuts a rune: %s", got)
+		}
+	}
+}
+
+// The library answers 500 to all of these, and sends the client the error's own text.
+func TestErrorsKeepTheirStatus(t *testing.T) {
+	for _, tt := range []struct {
+		err    error
+		status int
+		detail string
+	}{
+		{fault.New(fault.TooMany, "slower"), http.StatusTooManyRequests, "slower"},
+		{fault.New(fault.Unavailable, "later"), http.StatusServiceUnavailable, "later"},
+		{fault.New(fault.TooLarge, "smaller"), http.StatusRequestEntityTooLarge, "smaller"},
+		{elimity.ScimError{Status: http.StatusConflict, Detail: "taken"}, http.StatusConflict, "taken"},
+		{&elimity.ScimError{Status: http.StatusConflict, Detail: "taken"}, http.StatusConflict, "taken"},
+		{fmt.Errorf("put user: %w", elimity.ScimError{Status: http.StatusConflict, Detail: "taken"}), http.StatusConflict, "taken"},
+		{fmt.Errorf("put user: %w", &elimity.ScimError{Status: http.StatusConflict, Detail: "taken"}), http.StatusConflict, "taken"},
+		{errors.New("password=hunter2"), http.StatusInternalServerError, "an internal error occurred; the log has its cause under this request's id"},
+	} {
+		if e := problem(tt.err); e.Status != tt.status || e.Detail != tt.detail {
+			t.Errorf("problem(%v) = %d %q, want %d %q", tt.err, e.Status, e.Detail, tt.status, tt.detail)
 		}
 	}
 }
