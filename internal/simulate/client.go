@@ -21,6 +21,7 @@ type call struct {
 	path   string // below the SCIM base address, with the query as it is on the wire
 	body   any    // nil for none
 	lists  bool   // the answer must be a ListResponse
+	learns bool   // the answer is a discovery document, which has no id
 	about  string // whom it is about, for a failure
 	// touches lists the users whose assignment it may change. For a creation it is empty:
 	// the id in the answer is added.
@@ -33,6 +34,7 @@ type client struct {
 	base    string
 	token   string
 	headers func(h http.Header)
+	tail    string // what the provider puts after a path that has no query
 	log     *record
 }
 
@@ -46,7 +48,7 @@ const (
 
 // do sends the call and returns the decoded answer, nil when it has no body. Whatever
 // the provider would show as an error is noted as a failure and returned as errRefused.
-// A 429 or 503 is repeated after the time that it names, as both providers do.
+// A 429 or 503 is repeated after the time that it names.
 func (c *client) do(ctx context.Context, req call) (map[string]any, error) {
 	var payload []byte
 	if req.body != nil {
@@ -87,7 +89,11 @@ func (c *client) send(ctx context.Context, req call, payload []byte) (int, http.
 	if payload != nil {
 		body = bytes.NewReader(payload)
 	}
-	request, err := http.NewRequestWithContext(ctx, req.method, c.base+req.path, body)
+	target := c.base + req.path
+	if !strings.Contains(req.path, "?") {
+		target += c.tail
+	}
+	request, err := http.NewRequestWithContext(ctx, req.method, target, body)
 	if err != nil {
 		return 0, nil, nil, err
 	}
@@ -109,7 +115,7 @@ func (c *client) send(ctx context.Context, req call, payload []byte) (int, http.
 	return response.StatusCode, response.Header, data, err
 }
 
-// judge decides whether the provider would be content with an answer. Both need a
+// judge decides whether a provider would be content with an answer. All need a
 // ListResponse to a query, the resource with its id to a creation, and the resource or
 // nothing to a change.
 func (c *client) judge(req call, status int, data []byte, err error) (map[string]any, error) {
@@ -134,7 +140,7 @@ func (c *client) judge(req call, status int, data []byte, err error) (map[string
 	switch {
 	case req.lists && !listed:
 		return nil, errors.New("the answer is not a ListResponse: it has no totalResults")
-	case !req.lists && id == "":
+	case !req.lists && !req.learns && id == "":
 		return nil, errors.New("the answer has no id")
 	}
 	return answer, nil
@@ -150,7 +156,7 @@ func first(answer map[string]any) map[string]any {
 	return resource
 }
 
-// encode writes JSON without HTML escapes, which neither provider uses.
+// encode writes JSON without HTML escapes, which no provider uses.
 func encode(body any) ([]byte, error) {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)

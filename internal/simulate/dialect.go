@@ -24,20 +24,12 @@ type dialect interface {
 	deactivate(ctx context.Context, p *person) error
 	// rename gives a group another name.
 	rename(ctx context.Context, g *group, name string) error
-	// move takes a person out of one group and puts them into another.
+	// move says that a person has left one group and joined another. The members of both
+	// are those of afterwards.
 	move(ctx context.Context, p *person, from, to *group) error
-	// remove deletes what this provider does delete.
-	remove(ctx context.Context, plan *plan) error
-}
-
-func newDialect(o Options, log *record) dialect {
-	c := &client{http: o.Client, base: o.URL, token: o.Token, log: log}
-	if o.Provider == Okta {
-		c.headers = oktaHeaders
-		return &okta{c}
-	}
-	c.headers = entraHeaders
-	return &entra{client: c, compliant: o.Compliant}
+	// deleteUser and deleteGroup are sent by those only whose profile says so.
+	deleteUser(ctx context.Context, p *person) error
+	deleteGroup(ctx context.Context, g *group) error
 }
 
 // The labels of the requests, as the report shows them.
@@ -92,6 +84,16 @@ func setUser(label string, p *person, operations ...operation) call {
 func setGroup(label string, g *group, touched []*person, operations ...operation) call {
 	return call{label: label, method: http.MethodPatch, path: "/Groups/" + url.PathEscape(g.id),
 		body: patchOf(operations...), about: g.name, touches: ids(touched)}
+}
+
+// gone is the deletion of a user.
+func gone(p *person) call {
+	return call{label: deleteUser, method: http.MethodDelete, path: "/Users/" + url.PathEscape(p.id), about: p.userName, touches: []string{p.id}}
+}
+
+// dissolved is the deletion of a group.
+func dissolved(g *group) call {
+	return call{label: deleteGroup, method: http.MethodDelete, path: "/Groups/" + url.PathEscape(g.id), about: g.name, touches: ids(g.members)}
 }
 
 // equal is a filter that compares an attribute with a string. Strings are quoted as in

@@ -15,9 +15,10 @@ type entra struct {
 	compliant bool
 }
 
-// entraHeaders sends no User-Agent: Entra has none, and servers have refused it for
-// that.
-func entraHeaders(h http.Header) { h.Set("User-Agent", "") }
+func newEntra(c *client, o Options) dialect {
+	c.headers = nameless
+	return &entra{client: c, compliant: o.Compliant}
+}
 
 type entraUser struct {
 	Schemas     []string     `json:"schemas"`
@@ -33,12 +34,6 @@ type entraUser struct {
 	Enterprise  enterprise   `json:"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"`
 }
 
-type name struct {
-	Formatted  string `json:"formatted"`
-	FamilyName string `json:"familyName"`
-	GivenName  string `json:"givenName"`
-}
-
 type email struct {
 	Primary bool   `json:"primary"`
 	Type    string `json:"type"`
@@ -47,10 +42,6 @@ type email struct {
 
 type resourceType struct {
 	ResourceType string `json:"resourceType"`
-}
-
-type enterprise struct {
-	Department string `json:"department"`
 }
 
 type entraGroup struct {
@@ -294,21 +285,15 @@ func (e *entra) move(ctx context.Context, p *person, from, to *group) error {
 	return e.members(ctx, to, "Add", p)
 }
 
-// remove deletes a user as Entra does: unassigned first, deleted for good 30 days later.
-func (e *entra) remove(ctx context.Context, plan *plan) error {
-	for _, p := range plan.people {
-		if p.fate != deleted || p.id == "" {
-			continue
-		}
-		if err := e.turn(ctx, p, false); err != nil {
-			return err
-		}
-		p.active = false
-		if _, err := e.do(ctx, call{label: deleteUser, method: http.MethodDelete, path: "/Users/" + url.PathEscape(p.id),
-			about: p.userName, touches: []string{p.id}}); err != nil {
-			return err
-		}
-		p.gone = true
+// deleteUser deletes as Entra does: unassigned first, deleted for good 30 days later.
+func (e *entra) deleteUser(ctx context.Context, p *person) error {
+	if err := e.turn(ctx, p, false); err != nil {
+		return err
 	}
-	return nil
+	p.active = false
+	_, err := e.do(ctx, gone(p))
+	return err
 }
+
+// deleteGroup is not played: of the two, Entra's session shows the user.
+func (e *entra) deleteGroup(context.Context, *group) error { return nil }

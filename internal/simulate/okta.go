@@ -13,6 +13,11 @@ import (
 // wizard uses PUT for all of it.)
 type okta struct{ *client }
 
+func newOkta(c *client, _ Options) dialect {
+	c.headers = oktaHeaders
+	return &okta{c}
+}
+
 func oktaHeaders(h http.Header) {
 	h.Set("User-Agent", "Okta SCIM Client 1.0.0")
 	h.Set("Accept-Charset", "utf-8")
@@ -25,7 +30,7 @@ const oktaBatch = 1000
 type oktaUser struct {
 	Schemas     []string    `json:"schemas"`
 	UserName    string      `json:"userName"`
-	Name        oktaName    `json:"name"`
+	Name        shortName   `json:"name"`
 	Emails      []oktaEmail `json:"emails"`
 	DisplayName string      `json:"displayName"`
 	Locale      string      `json:"locale"`
@@ -39,11 +44,6 @@ type oktaEmail struct {
 	Primary bool   `json:"primary"`
 	Value   string `json:"value"`
 	Type    string `json:"type"`
-}
-
-type oktaName struct {
-	GivenName  string `json:"givenName"`
-	FamilyName string `json:"familyName"`
 }
 
 type oktaGroup struct {
@@ -86,7 +86,7 @@ func (o *okta) push(ctx context.Context, p *person) error {
 	created, err := o.do(ctx, call{label: createUser, method: http.MethodPost, path: "/Users", about: p.userName, body: oktaUser{
 		Schemas:     []string{userSchema},
 		UserName:    p.userName,
-		Name:        oktaName{GivenName: p.given, FamilyName: p.family},
+		Name:        shortName{GivenName: p.given, FamilyName: p.family},
 		Emails:      []oktaEmail{{Primary: true, Value: p.email, Type: "work"}},
 		DisplayName: p.displayName(),
 		Locale:      "en-US",
@@ -204,20 +204,14 @@ func (o *okta) move(ctx context.Context, p *person, from, to *group) error {
 	return o.members(ctx, to, who, operation{Op: "add", Path: "members", Value: oktaMembers(who)})
 }
 
-// remove pushes a group and unlinks it with "delete the group in the target app". Okta
-// "doesn't perform DELETE operations on User objects".
-func (o *okta) remove(ctx context.Context, plan *plan) error {
-	g := plan.passing
-	if g == nil {
-		return nil
-	}
-	if err := o.pushGroup(ctx, g); err != nil {
-		return err
-	}
-	_, err := o.do(ctx, call{label: deleteGroup, method: http.MethodDelete, path: "/Groups/" + url.PathEscape(g.id),
-		about: g.name, touches: ids(g.members)})
+// deleteGroup unlinks a pushed group with "delete the group in the target app".
+func (o *okta) deleteGroup(ctx context.Context, g *group) error {
+	_, err := o.do(ctx, dissolved(g))
 	return err
 }
+
+// deleteUser is never sent: Okta "doesn't perform DELETE operations on User objects".
+func (o *okta) deleteUser(context.Context, *person) error { return nil }
 
 func oktaMembers(people []*person) []oktaMember {
 	list := []oktaMember{}

@@ -1,7 +1,6 @@
 package simulate
 
 import (
-	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -38,7 +37,8 @@ func (p *person) displayName() string { return p.given + " " + p.family }
 // marry changes what a profile change changes, all but the userName.
 func (p *person) marry() {
 	p.family += "-Lindqvist"
-	p.email = plain(p.given) + "." + plain(p.family) + "@example.com"
+	_, domain, _ := strings.Cut(p.userName, "@")
+	p.email = plain(p.given) + "." + plain(p.family) + "@" + domain
 	p.title = "Head of " + p.department
 }
 
@@ -47,8 +47,14 @@ func (p *person) marry() {
 type group struct {
 	name, formerName, externalID string
 
-	members []*person
-	id      string // the server's, "" until the push has succeeded
+	members []*person // those whom the provider has in it now
+	id      string    // the server's, "" until the push has succeeded
+}
+
+func (g *group) join(p *person) { g.members = append(g.members, p) }
+
+func (g *group) leave(p *person) {
+	g.members = slices.DeleteFunc(g.members, func(m *person) bool { return m == p })
 }
 
 // plan is all that a session will do, decided before it begins.
@@ -60,7 +66,7 @@ type plan struct {
 	rename   string // its new name
 	mover    *person
 	from, to *group
-	passing  *group // pushed and deleted at the end (Okta)
+	passing  *group // pushed and deleted at the end, where groups are deleted
 }
 
 // The groups that the demo organization's rules name, in order.
@@ -83,12 +89,10 @@ var departments = [10][]int{
 var fates = map[int]fate{2: updated, 3: deactivated, 5: returned, 7: deleted}
 
 func newPlan(o Options) *plan {
-	half := uint64(0)
-	if o.Provider == Entra {
-		half = 1
-	}
+	profile, place := o.Provider.profile(), o.Provider.index()
+	half, stream := place%2, uint64(4*(place/2)+place%2)
 	p := &plan{}
-	random := rand.New(rand.NewPCG(o.Seed, 2+half))
+	random := rand.New(rand.NewPCG(o.Seed, stream+2))
 	for n := range o.Groups {
 		name := fmt.Sprintf("team-%03d", n-len(groupNames)+1)
 		if n < len(groupNames) {
@@ -98,22 +102,22 @@ func newPlan(o Options) *plan {
 	}
 
 	// A source of their own, so that the people are the same for any number of groups.
-	random = rand.New(rand.NewPCG(o.Seed, half))
-	// Okta's people have one half of the family names and Entra's the other. Names repeat
-	// as late as they can: a given name after 40 people, a pair after 1,000, and then with
-	// a number.
+	random = rand.New(rand.NewPCG(o.Seed, stream))
+	// Okta's people have one half of the family names and Entra's the other; those of
+	// other providers have another domain. Names repeat as late as they can: a given name
+	// after 40 people, a pair after 1,000, and then with a number.
 	given, family := random.Perm(len(givenNames)), random.Perm(len(familyNames)/2)
 	pairs := len(given) * len(family)
 	cycle := 200 // least common multiple of 40 and 25: after it the same pairs would meet
 	for n := range o.Users {
 		given := givenNames[given[n%len(given)]]
-		family := familyNames[2*family[(n+n/cycle)%len(family)]+int(half)]
+		family := familyNames[2*family[(n+n/cycle)%len(family)]+half]
 		number := ""
 		if round := n / pairs; round > 0 {
 			number = fmt.Sprint(round + 1)
 		}
 		someone := &person{
-			userName: plain(given) + "." + plain(family) + number + "@example.com",
+			userName: plain(given) + "." + plain(family) + number + "@" + profile.domain,
 			given:    given,
 			family:   family,
 			title:    titles[random.IntN(len(titles))],
@@ -122,17 +126,14 @@ func newPlan(o Options) *plan {
 			fate:     fates[n],
 		}
 		someone.email = someone.userName
-		someone.externalID = "00u" + letters(random, 17)
-		if o.Provider == Entra {
-			someone.externalID = guid(random)
-		}
-		if someone.fate == deleted && o.Provider != Entra {
+		someone.externalID = profile.externalID(random)
+		if someone.fate == deleted && !profile.deletesUsers {
 			someone.fate = stays
 		}
 		p.people = append(p.people, someone)
 		p.join(n, someone)
 	}
-	p.choose(o.Provider)
+	p.choose(profile, random)
 	return p
 }
 
@@ -151,14 +152,14 @@ func (p *plan) join(n int, someone *person) {
 	}
 	for _, g := range in {
 		if g < len(p.groups) {
-			p.groups[g].members = append(p.groups[g].members, someone)
+			p.groups[g].join(someone)
 		}
 	}
 }
 
 // choose picks what the changes at the end are about, as far as there are people and
 // groups for it.
-func (p *plan) choose(provider Provider) {
+func (p *plan) choose(profile profile, random *rand.Rand) {
 	for _, g := range []int{support, finance, itAdmins} {
 		if p.mover != nil || g >= len(p.groups) {
 			continue
@@ -172,19 +173,9 @@ func (p *plan) choose(provider Provider) {
 		p.renamed, p.rename = p.groups[finance], financeRenamed
 		p.renamed.formerName = financeRenamed
 	}
-	if provider == Okta && len(p.people) > 0 {
-		p.passing = &group{name: "Summer Offsite", members: p.people[:min(3, len(p.people))]}
+	if profile.deletesGroups && len(p.people) > 0 {
+		p.passing = &group{name: "Summer Offsite", externalID: guid(random), members: slices.Clone(p.people[:min(3, len(p.people))])}
 	}
-}
-
-func guid(random *rand.Rand) string {
-	var b [16]byte
-	for i := range b {
-		b[i] = byte(random.Uint32())
-	}
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80 // version 4 (RFC 9562 §5.4)
-	h := hex.EncodeToString(b[:])
-	return strings.Join([]string{h[:8], h[8:12], h[12:16], h[16:20], h[20:]}, "-")
 }
 
 func letters(random *rand.Rand, n int) string {

@@ -431,8 +431,8 @@ func TestTheBarGivesWayToLines(t *testing.T) {
 }
 
 func TestPeopleAreTheSameForASeedAndNeverSharedByProviders(t *testing.T) {
-	seen := map[string]Provider{}
-	for _, provider := range []Provider{Okta, Entra} {
+	seen, ids := map[string]Provider{}, map[string]Provider{}
+	for _, provider := range Providers() {
 		options := Options{Provider: provider, Users: 3000, Groups: 9, Seed: 7}
 		first, second := newPlan(options), newPlan(options)
 		for i, p := range first.people {
@@ -443,6 +443,10 @@ func TestPeopleAreTheSameForASeedAndNeverSharedByProviders(t *testing.T) {
 				t.Fatalf("%s is of %s and of %s", p.userName, other, provider)
 			}
 			seen[p.userName] = provider
+			if other, taken := ids[p.externalID]; taken {
+				t.Fatalf("%s is of %s and of %s", p.externalID, other, provider)
+			}
+			ids[p.externalID] = provider
 			if strings.Trim(p.userName, "abcdefghijklmnopqrstuvwxyz0123456789.@") != "" {
 				t.Errorf("userName %q", p.userName)
 			}
@@ -469,7 +473,7 @@ func TestPeopleAreTheSameForASeedAndNeverSharedByProviders(t *testing.T) {
 }
 
 func TestASessionOfFewLeavesOutWhatItCannotPlay(t *testing.T) {
-	for _, provider := range []Provider{Okta, Entra} {
+	for _, provider := range Providers() {
 		for _, size := range [][2]int{{1, 1}, {2, 2}, {3, 3}, {6, 4}} {
 			t.Run(fmt.Sprintf("%s %v", provider, size), func(t *testing.T) {
 				s := newServer(t, provider)

@@ -9,8 +9,10 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -24,6 +26,7 @@ const token = "a-bearer-token"
 type server struct {
 	tb       testing.TB
 	provider Provider
+	manners  manners
 	url      string
 
 	// refuse may answer a request before the server does; it returns whether it has.
@@ -45,7 +48,7 @@ type serverGroup struct {
 }
 
 func newServer(tb testing.TB, provider Provider) *server {
-	s := &server{tb: tb, provider: provider, users: map[string]map[string]any{}, groups: map[string]*serverGroup{}}
+	s := &server{tb: tb, provider: provider, manners: etiquette[provider], users: map[string]map[string]any{}, groups: map[string]*serverGroup{}}
 	listener := httptest.NewServer(s)
 	tb.Cleanup(listener.Close)
 	s.url = listener.URL + "/scim/v2/conn_1"
@@ -106,34 +109,39 @@ func (s *server) answer(r *http.Request, target string, body []byte) (status int
 	if err := s.checkHeaders(r.Header, len(body) > 0); err != nil {
 		return 0, nil, nil, err
 	}
-	path, query, _ := strings.Cut(target, "?")
+	path, _, _ := strings.Cut(target, "?")
+	after := strings.TrimPrefix(target, path)
 	kind, id, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	switch {
+	case path == "/ServiceProviderConfig" && s.manners.discovers && r.Method == http.MethodGet:
+		return http.StatusOK, map[string]any{"patch": map[string]any{"supported": true},
+			"bulk": map[string]any{"supported": true, "maxOperations": maxOperations}}, nil, nil
 	case kind == "Users" && id == "" && r.Method == http.MethodGet:
-		answer, err = s.list(query, "userName")
+		answer, err = s.list(after, "userName", s.manners.users)
 		return http.StatusOK, answer, nil, err
 	case kind == "Groups" && id == "" && r.Method == http.MethodGet:
-		answer, err = s.list(query, "displayName")
+		answer, err = s.list(after, "displayName", s.manners.groups)
 		return http.StatusOK, answer, nil, err
+	case after != s.manners.after(r.Method, kind):
+		return 0, nil, nil, bad("%q after %s", after, path)
 	case kind == "Users" && id == "" && r.Method == http.MethodPost:
 		return s.createUser(body)
 	case kind == "Groups" && id == "" && r.Method == http.MethodPost:
 		return s.createGroup(body)
+	case !s.manners.may(r.Method, kind):
+		return 0, nil, nil, &refusal{http.StatusMethodNotAllowed, r.Method + " is not what this provider sends"}
 	case kind == "Users" && s.users[id] != nil:
-		return s.user(r.Method, id, query, body)
+		return s.user(r.Method, id, body)
 	case kind == "Groups" && s.groups[id] != nil:
-		return s.group(r.Method, id, query, body)
+		return s.group(r.Method, id, body)
 	}
 	return 0, nil, nil, &refusal{http.StatusNotFound, "there is no " + path}
 }
 
 func (s *server) checkHeaders(h http.Header, body bool) error {
-	want := map[string]string{"Accept": "application/scim+json"}
-	if body {
-		want["Content-Type"] = "application/scim+json; charset=utf-8"
-	}
-	if s.provider == Okta {
-		want["User-Agent"], want["Accept-Charset"] = "Okta SCIM Client 1.0.0", "utf-8"
+	want := maps.Clone(s.manners.headers)
+	if body && s.manners.body != "" {
+		want["Content-Type"] = s.manners.body
 	}
 	got := map[string]string{}
 	for key, values := range h {
@@ -147,43 +155,53 @@ func (s *server) checkHeaders(h http.Header, body bool) error {
 	return nil
 }
 
-var queries = map[Provider]map[string]*regexp.Regexp{
-	Okta: {
-		"userName":    regexp.MustCompile(`^(?:filter=userName%20eq%20%22([^&+ ]+)%22&startIndex=1&count=100|startIndex=1&count=2)$`),
-		"displayName": regexp.MustCompile(`^(?:filter=displayName%20eq%20%22([^&+ ]+)%22&startIndex=1&count=100|startIndex=1&count=100)$`),
-	},
-	Entra: {
-		"userName":    regexp.MustCompile(`^filter=userName\+eq\+%22([^& ]+)%22$`),
-		"displayName": regexp.MustCompile(`^excludedAttributes=members&filter=displayName\+eq\+%22([^& ]+)%22$`),
-	},
-}
+// pageSize makes even a small session read more than one page.
+const pageSize = 3
 
-func (s *server) list(query, attribute string) (any, error) {
-	match := queries[s.provider][attribute].FindStringSubmatch(query)
+func (s *server) list(after, attribute string, expected *regexp.Regexp) (any, error) {
+	match := expected.FindStringSubmatch(after)
 	if match == nil {
-		return nil, bad("unexpected query %q", query)
+		return nil, bad("unexpected query %q", after)
 	}
-	wanted := strings.NewReplacer("+", " ", "%20", " ", "%40", "@", "%26", "&", "%27", "'").Replace(match[1])
+	part := func(name string) string {
+		if i := expected.SubexpIndex(name); i > 0 {
+			return match[i]
+		}
+		return ""
+	}
+	wanted, err := url.QueryUnescape(part("value"))
+	if err != nil {
+		return nil, bad("%v", err)
+	}
 	resources := []any{}
 	if attribute == "userName" {
 		for _, id := range s.userIDs {
-			if u := s.users[id]; u != nil && (match[1] == "" || u["userName"] == wanted) {
+			if u := s.users[id]; u != nil && (wanted == "" || u["userName"] == wanted) {
 				resources = append(resources, u)
 			}
 		}
 	} else {
 		for _, id := range s.groupIDs {
-			if g := s.groups[id]; g != nil && (match[1] == "" || g.displayName == wanted) {
+			if g := s.groups[id]; g != nil && (wanted == "" || g.displayName == wanted) {
 				resources = append(resources, g.resource(id))
 			}
 		}
 	}
+	total := len(resources)
+	if start, err := strconv.Atoi(part("start")); err == nil {
+		resources = resources[min(start-1, total):]
+	}
+	resources = resources[:min(len(resources), pageSize)]
 	return map[string]any{"schemas": []string{"urn:ietf:params:scim:api:messages:2.0:ListResponse"},
-		"totalResults": len(resources), "startIndex": 1, "itemsPerPage": len(resources), "Resources": resources}, nil
+		"totalResults": total, "startIndex": 1, "itemsPerPage": len(resources), "Resources": resources}, nil
 }
 
 func (g *serverGroup) resource(id string) map[string]any {
-	return map[string]any{"schemas": []string{groupSchema}, "id": id, "displayName": g.displayName, "externalId": g.externalID}
+	var members []any
+	for _, m := range g.members {
+		members = append(members, map[string]any{"value": m})
+	}
+	return map[string]any{"schemas": []string{groupSchema}, "id": id, "displayName": g.displayName, "externalId": g.externalID, "members": members}
 }
 
 // strict decodes a body and refuses unknown keys.
@@ -197,13 +215,7 @@ func strict(body []byte, into any) error {
 }
 
 func (s *server) createUser(body []byte) (int, any, []string, error) {
-	var err error
-	if s.provider == Okta {
-		err = strict(body, new(oktaUser))
-	} else {
-		err = strict(body, new(entraUser))
-	}
-	if err != nil {
+	if err := strict(body, s.manners.user()); err != nil {
 		return 0, nil, nil, err
 	}
 	var user map[string]any
@@ -224,25 +236,46 @@ func (s *server) createUser(body []byte) (int, any, []string, error) {
 
 func (s *server) createGroup(body []byte) (int, any, []string, error) {
 	g := &serverGroup{}
-	if s.provider == Okta {
-		var group oktaGroup
-		if err := strict(body, &group); err != nil {
-			return 0, nil, nil, err
-		}
-		g.displayName = group.DisplayName
-	} else {
-		var group entraGroup
-		if err := strict(body, &group); err != nil {
-			return 0, nil, nil, err
-		}
-		g.displayName, g.externalID = group.DisplayName, group.ExternalID
+	if err := s.state(g, body); err != nil {
+		return 0, nil, nil, err
 	}
 	if err := s.free(g.displayName, nil); err != nil {
 		return 0, nil, nil, err
 	}
 	id := fmt.Sprintf("grp-%d", len(s.groupIDs)+1)
 	s.groups[id], s.groupIDs = g, append(s.groupIDs, id)
-	return http.StatusCreated, g.resource(id), nil, nil
+	return http.StatusCreated, g.resource(id), g.members, nil
+}
+
+// state reads a whole group.
+func (s *server) state(g *serverGroup, body []byte) error {
+	if err := strict(body, s.manners.group()); err != nil {
+		return err
+	}
+	var stated struct {
+		DisplayName, ExternalID string
+		Members                 []any
+	}
+	if err := json.Unmarshal(body, &stated); err != nil {
+		return bad("%v", err)
+	}
+	members, err := s.membersOf(stated.Members)
+	g.displayName, g.externalID, g.members = stated.DisplayName, stated.ExternalID, members
+	return err
+}
+
+// membersOf reads a list of members, who must be there.
+func (s *server) membersOf(list []any) ([]string, error) {
+	var members []string
+	for _, element := range list {
+		m, _ := element.(map[string]any)
+		value, _ := m["value"].(string)
+		if s.users[value] == nil {
+			return nil, bad("there is no user %v", m["value"])
+		}
+		members = append(members, value)
+	}
+	return members, nil
 }
 
 func (s *server) free(displayName string, but *serverGroup) error {
@@ -252,149 +285,6 @@ func (s *server) free(displayName string, but *serverGroup) error {
 		}
 	}
 	return nil
-}
-
-func (s *server) user(method, id, query string, body []byte) (int, any, []string, error) {
-	if query != "" {
-		return 0, nil, nil, bad("unexpected query %q", query)
-	}
-	switch {
-	case method == http.MethodGet:
-		return http.StatusOK, s.users[id], nil, nil
-	case method == http.MethodDelete && s.provider == Entra:
-		delete(s.users, id)
-		return http.StatusNoContent, nil, []string{id}, nil
-	case method == http.MethodPut && s.provider == Okta:
-		var user map[string]any
-		if err := json.Unmarshal(body, &user); err != nil || user["id"] != id || user["meta"] == nil || user["password"] != nil {
-			return 0, nil, nil, bad("a PUT must repeat id and meta: %v", err)
-		}
-		s.users[id] = user
-		return http.StatusOK, user, []string{id}, nil
-	case method == http.MethodPatch:
-		var p patch
-		if err := strict(body, &p); err != nil {
-			return 0, nil, nil, err
-		}
-		for _, op := range p.Operations {
-			if err := s.patchUser(s.users[id], op); err != nil {
-				return 0, nil, nil, err
-			}
-		}
-		return http.StatusOK, s.users[id], []string{id}, nil
-	}
-	return 0, nil, nil, &refusal{http.StatusMethodNotAllowed, method + " is not what this provider sends"}
-}
-
-func (s *server) patchUser(user map[string]any, op operation) error {
-	values, pathless := op.Value.(map[string]any)
-	if !pathless {
-		values = map[string]any{op.Path: op.Value}
-	}
-	for path, value := range values {
-		switch path {
-		case "active":
-			if text, ok := value.(string); ok && s.provider == Entra && (text == "True" || text == "False") {
-				value = text == "True"
-			}
-			if _, ok := value.(bool); !ok {
-				return bad("active is %v", value)
-			}
-			user["active"] = value
-		case "displayName", "title", "externalId":
-			user[path] = value
-		case "name.givenName", "name.familyName", "name.formatted":
-			user["name"].(map[string]any)[strings.TrimPrefix(path, "name.")] = value
-		case workEmail:
-			user["emails"].([]any)[0].(map[string]any)["value"] = value
-		case enterpriseSchema + ":department":
-			user[enterpriseSchema].(map[string]any)["department"] = value
-		default:
-			return bad("unexpected path %q", path)
-		}
-	}
-	return nil
-}
-
-var removal = regexp.MustCompile(`^members\[value eq "(usr-\d+)"\]$`)
-
-func (s *server) group(method, id, query string, body []byte) (int, any, []string, error) {
-	g := s.groups[id]
-	switch {
-	case method == http.MethodGet && s.provider == Entra && query == "excludedAttributes=members":
-		return http.StatusOK, g.resource(id), nil, nil
-	case query != "":
-		return 0, nil, nil, bad("unexpected query %q", query)
-	case method == http.MethodDelete && s.provider == Okta:
-		delete(s.groups, id)
-		return http.StatusNoContent, nil, g.members, nil
-	case method != http.MethodPatch:
-		return 0, nil, nil, &refusal{http.StatusMethodNotAllowed, method + " is not what this provider sends"}
-	}
-	var p patch
-	if err := strict(body, &p); err != nil {
-		return 0, nil, nil, err
-	}
-	before := slices.Clone(g.members)
-	for _, op := range p.Operations {
-		if err := s.patchGroup(id, g, op); err != nil {
-			return 0, nil, nil, err
-		}
-	}
-	return http.StatusNoContent, nil, slices.Concat(before, g.members), nil
-}
-
-func (s *server) patchGroup(id string, g *serverGroup, op operation) error {
-	if values, ok := op.Value.(map[string]any); ok && op.Path == "" { // Okta repeats the id
-		if values["id"] != id || len(values) != 2 {
-			return bad("value %v", values)
-		}
-		op.Path, op.Value = "displayName", values["displayName"]
-	}
-	if match := removal.FindStringSubmatch(op.Path); match != nil && op.Op == "remove" && op.Value == nil {
-		g.members = slices.DeleteFunc(g.members, func(m string) bool { return m == match[1] })
-		return nil
-	}
-	switch op.Path {
-	case "displayName":
-		displayName, _ := op.Value.(string)
-		if err := s.free(displayName, g); displayName == "" || err != nil {
-			return cmpError(err, bad("displayName is %v", op.Value))
-		}
-		g.displayName = displayName
-		return nil
-	case "members":
-		list, _ := op.Value.([]any)
-		var members []string
-		for _, element := range list {
-			m, _ := element.(map[string]any)
-			value, _ := m["value"].(string)
-			if s.users[value] == nil {
-				return bad("there is no user %v", m["value"])
-			}
-			members = append(members, value)
-		}
-		if len(members) == 0 || s.provider == Entra && len(members) != 1 {
-			return bad("%d members in one operation", len(members))
-		}
-		switch strings.ToLower(op.Op) {
-		case "replace":
-			g.members = members
-		case "add":
-			g.members = append(g.members, slices.DeleteFunc(members, func(m string) bool { return slices.Contains(g.members, m) })...)
-		case "remove":
-			g.members = slices.DeleteFunc(g.members, func(m string) bool { return slices.Contains(members, m) })
-		}
-		return nil
-	}
-	return bad("unexpected operation %+v", op)
-}
-
-func cmpError(err, standard error) error {
-	if err != nil {
-		return err
-	}
-	return standard
 }
 
 // rolesOf says what the demo organization's rules would give to a user.

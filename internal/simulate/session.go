@@ -82,6 +82,8 @@ func (s *session) change(ctx context.Context) error {
 	})
 	act(p.renamed != nil && p.renamed.id != "", func() error { return s.dialect.rename(ctx, p.renamed, p.rename) })
 	act(p.mover != nil && p.mover.id != "" && p.from.id != "" && p.to.id != "", func() error {
+		p.from.leave(p.mover)
+		p.to.join(p.mover)
 		return s.dialect.move(ctx, p.mover, p.from, p.to)
 	})
 	of(deactivated, func(who *person) error { return s.deactivate(ctx, who) })
@@ -93,8 +95,19 @@ func (s *session) change(ctx context.Context) error {
 		who.active = err == nil
 		return err
 	})
-	act(p.passing != nil, func() error { return s.dialect.remove(ctx, p) })
-	of(deleted, func(*person) error { return s.dialect.remove(ctx, p) })
+	act(p.passing != nil, func() error {
+		if err := s.dialect.pushGroup(ctx, p.passing); err != nil {
+			return err
+		}
+		return s.dialect.deleteGroup(ctx, p.passing)
+	})
+	of(deleted, func(who *person) error {
+		if err := s.dialect.deleteUser(ctx, who); err != nil {
+			return err
+		}
+		who.active, who.gone = false, true
+		return nil
+	})
 
 	s.steps.begin("changes", len(acts))
 	defer s.steps.end()
