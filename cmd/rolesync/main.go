@@ -91,6 +91,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 	parser, err := kong.New(&line,
 		kong.Name("rolesync"),
 		kong.Description("Groups of identity providers in, roles for token issuers out."),
+		kong.Vars{"providers": providers()},
 		kong.Writers(p.stdout, p.stderr),
 		kong.Exit(func(code int) { ended = code }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),

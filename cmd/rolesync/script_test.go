@@ -20,6 +20,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/rolesync/rolesync/claims"
+	"github.com/rolesync/rolesync/internal/simulate"
 	"github.com/rolesync/rolesync/internal/testserver"
 )
 
@@ -44,6 +45,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"redis":   askRedis,
 	"sql":     changeSQL,
 	"roles":   printRoles,
+	"session": playSession,
 	"holds":   holds,
 	"mode":    mode,
 	"readme":  readme,
@@ -179,6 +181,21 @@ func printRoles(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	slices.Sort(lines)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Join(lines, "")), 0o600))
+}
+
+// session PROVIDER FLAGS… plays a session with the demo, without a refused request or a
+// late assignment, and then Redis must have the lines, as roles writes them, of the file
+// that is called like the provider.
+func playSession(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(ts.Exec("rolesync", append([]string{"simulate", "--json"}, args...)...))
+	var report simulate.Report
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &report))
+	if report.Total == 0 || len(report.Failures) > 0 || report.Changes == nil || len(report.Changes.Late) > 0 {
+		ts.Fatalf("%s: %d requests, failures %v, changes %+v", args[0], report.Total, report.Failures, report.Changes)
+	}
+	const now = "roles-now.txt"
+	printRoles(ts, false, []string{now})
+	holds(ts, false, []string{now, args[0]})
 }
 
 // holds FILE LINES says that each line of the second file is in the first.

@@ -19,7 +19,7 @@ import (
 )
 
 type simulateCommand struct {
-	Provider     string `arg:"" enum:"okta,entra" help:"okta or entra."`
+	Provider     string `arg:"" enum:"${providers}" help:"One of ${providers}."`
 	URL          string `placeholder:"URL" help:"SCIM base URL; that of the demo if not given."`
 	Token        string `placeholder:"TOKEN" help:"Bearer token; that of the demo if not given."`
 	Users        int    `default:"20" help:"How many users."`
@@ -72,6 +72,15 @@ func (cmd simulateCommand) Run(ctx context.Context, p *program, line *commandLin
 		err = fmt.Errorf("%w\nnothing listens there: does the service run?", err)
 	}
 	return err
+}
+
+// providers is the list of those that can be played, as kong reads it.
+func providers() string {
+	var list []string
+	for _, p := range simulate.Providers() {
+		list = append(list, string(p))
+	}
+	return strings.Join(list, ", ")
 }
 
 // dialRedis returns a client of the Redis to look into, nil when there is none to look
