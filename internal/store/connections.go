@@ -11,12 +11,14 @@ import (
 // Connection is a connection with the tokens that open it.
 type Connection struct {
 	directory.Connection
-	Tokens []credential.Stored // oldest first
+	Tokens         []credential.Stored // oldest first
+	SchemasVersion int64               // of its organization, see ExtensionSchemas
 }
 
-const selectConnection = `SELECT c.organization_id, c.id, c.kind, c.name, c.disabled, c.strict, c.rate_limit, c.rate_burst, c.created_at,
+const selectConnection = `SELECT c.organization_id, c.id, c.kind, c.name, c.disabled, c.strict, c.rate_limit, c.rate_burst, c.created_at, COALESCE(o.schemas_version, 0),
 		COALESCE(t.id, ''), t.digest, COALESCE(t.last_four, ''), COALESCE(t.created_at, 0), COALESCE(t.expires_at, 0)
-	FROM connections AS c LEFT JOIN tokens AS t ON t.organization_id = c.organization_id AND t.connection_id = c.id`
+	FROM connections AS c LEFT JOIN organizations AS o ON o.id = c.organization_id
+	LEFT JOIN tokens AS t ON t.organization_id = c.organization_id AND t.connection_id = c.id`
 
 // Connection returns one connection by its id alone, which is how a request names it:
 // the organization of the request is the one found here. NotFound when there is none.
@@ -55,7 +57,7 @@ func (l *connectionList) add(r row) error {
 	var t credential.Stored
 	var created, tokenCreated, tokenExpires int64
 	var digest []byte
-	err := r.Scan(&c.Organization, &c.ID, &c.Kind, &c.Name, &c.Disabled, &c.Strict, &c.RateLimit, &c.RateBurst, &created,
+	err := r.Scan(&c.Organization, &c.ID, &c.Kind, &c.Name, &c.Disabled, &c.Strict, &c.RateLimit, &c.RateBurst, &created, &c.SchemasVersion,
 		&t.ID, &digest, &t.LastFour, &tokenCreated, &tokenExpires)
 	if err != nil {
 		return err
