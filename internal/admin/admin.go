@@ -1,6 +1,6 @@
 // Package admin holds what an administrator can do: organizations, connections and
-// their tokens, roles, rules, admin keys, and looking at groups, users, assignments and
-// the audit. The JSON API and the pages call the same methods, so that both may do the
+// their tokens, schemas, roles, rules, admin keys, and looking at groups, users,
+// assignments and the audit. The JSON API and the pages call the same methods, so that both may do the
 // same and leave the same traces.
 //
 // It decides who may do what, checks what comes from outside, and writes the audit in
@@ -49,6 +49,8 @@ type (
 	WaitingMember = store.WaitingMember
 	// RuleSetVersion is one published, immutable version of an organization's rules.
 	RuleSetVersion = store.RuleSetVersion
+	// ExtensionSchema is a schema that an organization has added to those of SCIM.
+	ExtensionSchema = store.ExtensionSchema
 	// AuditEntry says who did what, because of which request.
 	AuditEntry = store.AuditEntry
 )

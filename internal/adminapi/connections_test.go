@@ -269,6 +269,8 @@ func TestAnotherOrganizationsIDsDoNotExist(t *testing.T) {
 			switch {
 			case method == "PATCH":
 				body = object{"name": "Okta"}
+			case method == "PUT" && strings.Contains(path, "/schemas/"):
+				body = object{"resource_type": "User", "name": "Employee", "attributes": []object{{"name": "costCode"}}}
 			case method == "PUT":
 				body = object{"version": 0, "rules": []any{}}
 			case strings.HasSuffix(path, "/connections") && method == "POST":

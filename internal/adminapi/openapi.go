@@ -20,6 +20,7 @@ var tags = []*huma.Tag{
 	{Name: "organizations", Description: "The customers."},
 	{Name: "connections", Description: "Identity-provider integrations of an organization."},
 	{Name: "tokens", Description: "The bearer tokens of a connection."},
+	{Name: "schemas", Description: "What an organization adds to the attributes that SCIM knows."},
 	{Name: "roles", Description: "What rules may grant, in every organization."},
 	{Name: "rules", Description: "Which groups give which roles, in one organization."},
 	{Name: "groups", Description: "The groups that connections have pushed."},

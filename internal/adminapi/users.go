@@ -23,7 +23,7 @@ type User struct {
 	Active      bool                   `json:"active" doc:"Whether the user may have anything at all."`
 	CreatedAt   time.Time              `json:"created_at" doc:"When the user was pushed first."`
 	ModifiedAt  time.Time              `json:"modified_at" doc:"When the user was changed last."`
-	Resource    json.RawMessage        `json:"resource,omitempty" doc:"The SCIM resource as it was pushed; only when one user is asked for."`
+	Resource    json.RawMessage        `json:"resource,omitempty" doc:"The SCIM resource as it is stored, with all that SCIM does not show; only when one user is asked for."`
 }
 
 func userOf(u directory.User) User {
