@@ -34,6 +34,7 @@ type change struct {
 // made before the transaction and only read in it, so the transaction may run twice.
 type changes struct {
 	of      *resourceType
+	whole   bool // POST, PUT: what is not stated is not to be
 	list    []change
 	members memberChange // of a group
 	ignored []string     // attributes that the schema does not know, at most maxIgnored
@@ -44,7 +45,7 @@ func (rt *resourceType) fromResource(body value) (*changes, error) {
 	if body.kind != object {
 		return nil, invalidSyntax("the body must be an object, not %s", body.kind)
 	}
-	c := &changes{of: rt, list: make([]change, 0, len(body.items))}
+	c := &changes{of: rt, whole: true, list: make([]change, 0, len(body.items))}
 	for i := range body.items {
 		if err := rt.state(c, add, body.items[i].name, body.items[i].value); err != nil {
 			return nil, err
@@ -128,7 +129,7 @@ func (rt *resourceType) patchAt(c *changes, op operation, path string, v value) 
 	if t.storage() == readOnly {
 		return mutability("%s is read-only", quote(path))
 	}
-	if op == remove && t.attr.required && t.sub == nil {
+	if op == remove && t.attr.required && t.sub == nil && t.where == nil && (v.kind == absent || v.kind == null) {
 		return mutability("%s is required and cannot be removed", t.attr.name)
 	}
 	if t.attr.extension && v.kind == object && op != remove {
@@ -165,6 +166,9 @@ func (rt *resourceType) stateExtension(c *changes, op operation, extension *attr
 			c.ignore(extension.name + ":" + name)
 			continue
 		}
+		if a.storage == readOnly {
+			continue
+		}
 		if err := c.add(op, target{extension: extension, attr: a, path: a.name}, v); err != nil {
 			return err
 		}
@@ -174,7 +178,7 @@ func (rt *resourceType) stateExtension(c *changes, op operation, extension *attr
 
 // add appends a change to what is stored; members go to their own list.
 func (c *changes) add(op operation, t target, v value) error {
-	switch t.attr.storage {
+	switch t.storage() {
 	case members:
 		return c.members.change(op, t, v)
 	case stored:

@@ -144,7 +144,7 @@ func (f *filterCompiler) target(path filter.AttributePath) (t target, ok bool, e
 		return t, false, nil
 	case err != nil:
 		return t, false, invalidFilter("the filter names an attribute that %s do not have: %s", f.of.endpoint[1:], quote(name))
-	case t.attr.storage == secret:
+	case t.hidden():
 		return t, false, invalidFilter("nobody can be found by %s", quote(name))
 	}
 	if f.known != nil {
@@ -205,7 +205,7 @@ func storedClause(t target, e *filter.AttributeExpression) (clause, error) {
 	}
 	compared := t.sub
 	if compared == nil && t.attr.kind == complexKind {
-		if compared = t.attr.value; compared == nil {
+		if compared = t.attr.value; compared == nil || compared.hidden() {
 			return clause{}, stringError(t.attr.name + " is not a simple value: name one of its sub-attributes")
 		}
 	}

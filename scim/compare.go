@@ -3,7 +3,6 @@ package scim
 import (
 	"strconv"
 	"strings"
-	"time"
 
 	filter "github.com/scim2/filter-parser/v2"
 
@@ -33,8 +32,10 @@ func (a *attribute) comparison(operator filter.CompareOperator, operand any) (te
 		return nil, stringError("null can be compared by eq and ne only")
 	case a.kind == booleanKind:
 		return a.compareBoolean(operator, operandText(operand))
-	case a.kind == numberKind:
+	case a.kind == integerKind || a.kind == decimalKind:
 		return a.compareNumber(operator, operandText(operand))
+	case a.kind == dateTimeKind:
+		return a.compareTime(operator, operandText(operand))
 	}
 	return a.compareText(operator, operandText(operand))
 }
@@ -66,8 +67,8 @@ func (a *attribute) compareBoolean(operator filter.CompareOperator, operand stri
 }
 
 func (a *attribute) compareNumber(operator filter.CompareOperator, operand string) (test, error) {
-	want, err := strconv.ParseFloat(operand, 64)
-	if err != nil {
+	want, ok := parseNumber(operand)
+	if !ok {
 		return nil, stringError(a.name + " is a number, not " + quote(operand))
 	}
 	relation, err := relationOf(a.name, "a number", operator)
@@ -76,24 +77,18 @@ func (a *attribute) compareNumber(operator filter.CompareOperator, operand strin
 	}
 	unset := operator == filter.NE
 	return func(n *node) bool {
-		have, err := strconv.ParseFloat(n.text, 64)
-		if !n.set || err != nil {
+		have, ok := parseNumber(n.text)
+		if !n.set || !ok {
 			return unset
 		}
-		switch {
-		case have < want:
-			return relation(-1)
-		case have > want:
-			return relation(1)
-		}
-		return relation(0)
+		return relation(have.Cmp(want))
 	}, nil
 }
 
 // compareTime compares times, whose nodes have them as RFC 3339.
 func (a *attribute) compareTime(operator filter.CompareOperator, operand string) (test, error) {
-	want, err := parseTime(operand)
-	if err != nil {
+	want, ok := parseTime(operand)
+	if !ok {
 		return nil, stringError(a.name + " is a time such as 2026-01-31T12:00:00Z, not " + quote(operand))
 	}
 	relation, err := relationOf(a.name, "a time", operator)
@@ -102,21 +97,12 @@ func (a *attribute) compareTime(operator filter.CompareOperator, operand string)
 	}
 	unset := operator == filter.NE
 	return func(n *node) bool {
-		have, err := parseTime(n.text)
-		if !n.set || err != nil {
+		have, ok := parseTime(n.text)
+		if !n.set || !ok {
 			return unset
 		}
 		return relation(have.Compare(want))
 	}, nil
-}
-
-// parseTime reads an xsd:dateTime (RFC 7643 §2.3.5), without a zone as UTC.
-func parseTime(s string) (time.Time, error) {
-	t, err := time.Parse(time.RFC3339Nano, s)
-	if err != nil {
-		t, err = time.Parse("2006-01-02T15:04:05.999999999", s)
-	}
-	return t, err
 }
 
 // relationOf returns what an operator asks of the order of two values: -1, 0 or 1.
@@ -200,7 +186,7 @@ func (a *attribute) selector(e filter.Expression) (test, error) {
 // filterSub returns the sub-attribute that a filter inside a's brackets names.
 func (a *attribute) filterSub(path filter.AttributePath) (*attribute, error) {
 	if path.URIPrefix == nil && path.SubAttribute == nil {
-		if sub := a.subs.find(path.AttributeName); sub != nil && sub.kind != complexKind && !sub.multi {
+		if sub := a.subs.find(path.AttributeName); sub != nil && sub.kind != complexKind && !sub.multi && !sub.hidden() {
 			return sub, nil
 		}
 	}

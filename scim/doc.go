@@ -36,6 +36,8 @@
 //     other id is a 404, whatever its form.
 //   - An answer is a SCIM document of type application/scim+json, errors included. No
 //     internal text leaves; it is logged, once.
+//   - What an organization's own schemas do not know, or no longer know, is not shown: a
+//     stored resource is sent as it is only when its schemas are SCIM's own.
 //   - No filter is dropped: what is not served is a 400, never an unfiltered list. What
 //     the store has an index for becomes SQL; the rest is tried on each stored resource
 //     that is left (see clause).
@@ -48,6 +50,35 @@
 // filter and path 8 KiB, nesting 20; 1,000 resources a page, 100 by default;
 // externalId, userName, displayName and the e-mail address 512 bytes each; 200 elements
 // of a multi-valued attribute but for members, 64 KiB a resource as it is stored (413).
+//
+// # Schemas of an organization
+//
+// An organization can add schemas to Users and Groups (the admin API). Which version of
+// them is in force comes with the connection, whose cache says how fast a change is
+// seen: at once where it was made, within 2 s elsewhere. Types are built once for each
+// version. Of the characteristics of RFC 7643 §2.2 and §7:
+//
+//	type          coerced as for all attributes ("5" is an integer, "True" a boolean), else
+//	              400 invalidValue: integers have 64 bits; a dateTime has a date and a time,
+//	              without a zone it is UTC; base64 is kept in one line and padded; a
+//	              reference is any URI, relative ones too
+//	required      when something of the schema, or of the complex attribute around it, is
+//	              there; checked when that is written to, so that a schema that has become
+//	              stricter stops no deactivation
+//	immutable     set once, then the same value is fine and another, or its removal, is a 400
+//	              mutability; a PUT that does not mention it leaves it as it was, with the
+//	              complex attribute around it. Not within a multi-valued attribute
+//	writeOnly     accepted and dropped, like password: nothing here would read it
+//	readOnly      not of an organization's own attributes: nobody else would write them
+//	returned      always and never whatever is asked; request only when the attribute is named
+//	              itself, also in the answer to a write. Nobody can filter or sort by what
+//	              is never returned
+//	caseExact     in comparisons, of values that are there twice, of what is immutable
+//	canonical     suggestions: other values are taken
+//	uniqueness    none; a schema that says otherwise is refused
+//
+// Any change of a schema is possible. What is stored and does not fit it is not shown, and
+// gone with the next write of its user or group.
 //
 // # Decisions
 //
@@ -110,6 +141,7 @@
 //	/Me                            501: a machine has no user
 //
 // The version of a group is its revision. That of a user is followed by a digest of the
-// groups that are shown, which change without the user: If-None-Match compares all of it,
-// If-Match the revision alone.
+// groups that are shown, which change without the user, and that of a resource with an
+// organization's own attributes by one of the version of the schemas: If-None-Match
+// compares all of it, If-Match the revision alone.
 package scim

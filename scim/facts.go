@@ -2,6 +2,7 @@ package scim
 
 import (
 	"bytes"
+	"encoding/json"
 	"strings"
 	"time"
 
@@ -16,7 +17,7 @@ const maxIndexed = 512
 // newUser makes a user of a body of POST. A user is active unless it says otherwise.
 func newUser(c *changes, u directory.User) (directory.User, error) {
 	r := c.of.empty()
-	if err := r.apply(c); err != nil {
+	if err := r.apply(c, nil); err != nil {
 		return u, err
 	}
 	if active := r.node("active"); !active.set {
@@ -26,15 +27,15 @@ func newUser(c *changes, u directory.User) (directory.User, error) {
 }
 
 // putUser returns u as a body of PUT states it: what is not stated is cleared, but
-// for active, which stays as it was. A PUT that does not mention it gives nobody
-// back what a deactivation took.
+// for what is immutable, and for active, which stay as they were. A PUT that does not
+// mention active gives nobody back what a deactivation took.
 func putUser(c *changes, u directory.User) (directory.User, error) {
 	former, err := c.of.decode(u.Resource)
 	if err != nil {
 		return u, err
 	}
 	r := c.of.empty()
-	if err := r.apply(c); err != nil {
+	if err := r.apply(c, former); err != nil {
 		return u, err
 	}
 	if active := r.node("active"); !active.set {
@@ -45,11 +46,8 @@ func putUser(c *changes, u directory.User) (directory.User, error) {
 
 // patchUser returns u with a body of PATCH carried out.
 func patchUser(c *changes, u directory.User) (directory.User, error) {
-	r, err := c.of.decode(u.Resource)
+	r, err := c.of.patched(c, u.Resource)
 	if err != nil {
-		return u, err
-	}
-	if err := r.apply(c); err != nil {
 		return u, err
 	}
 	return r.user(u)
@@ -92,7 +90,11 @@ func (r *resource) email() string {
 // state the whole.
 func newGroup(c *changes, g directory.Group) (directory.Group, error) {
 	r := c.of.empty()
-	if err := r.apply(c); err != nil {
+	former, err := c.of.former(g.Resource)
+	if err != nil {
+		return g, err
+	}
+	if err := r.apply(c, former); err != nil {
 		return g, err
 	}
 	return r.group(g)
@@ -100,11 +102,8 @@ func newGroup(c *changes, g directory.Group) (directory.Group, error) {
 
 // patchGroup returns g with the attribute changes of a body of PATCH carried out.
 func patchGroup(c *changes, g directory.Group) (directory.Group, error) {
-	r, err := c.of.decode(g.Resource)
+	r, err := c.of.patched(c, g.Resource)
 	if err != nil {
-		return g, err
-	}
-	if err := r.apply(c); err != nil {
 		return g, err
 	}
 	return r.group(g)
@@ -115,6 +114,28 @@ func (r *resource) group(g directory.Group) (directory.Group, error) {
 	g.DisplayName = r.node("displayName").text
 	g.Resource = r.encode()
 	return g, bounded(g.Resource, "externalId", g.ExternalID, "displayName", g.DisplayName)
+}
+
+// patched returns the stored resource with a body of PATCH carried out.
+func (rt *resourceType) patched(c *changes, stored json.RawMessage) (*resource, error) {
+	r, err := rt.decode(stored)
+	if err != nil {
+		return nil, err
+	}
+	former, err := rt.former(stored)
+	if err != nil {
+		return nil, err
+	}
+	return r, r.apply(c, former)
+}
+
+// former returns the stored resource, for apply to hold what is immutable; nil when
+// there is nothing to hold.
+func (rt *resourceType) former(stored json.RawMessage) (*resource, error) {
+	if !rt.fixed || stored == nil {
+		return nil, nil
+	}
+	return rt.decode(stored)
 }
 
 // maxResource bounds a user or group as it is stored, in bytes: a list holds up to

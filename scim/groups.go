@@ -61,14 +61,15 @@ func (h *Handler) getGroup(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	if c.known(version(g.Revision)) {
-		return answer{status: http.StatusNotModified, version: version(g.Revision)}, nil
-	}
 	view := c.view(c.types.group)
+	shown := view.version(g.Revision, g.Resource, nil)
+	if c.known(shown) {
+		return answer{status: http.StatusNotModified, version: shown}, nil
+	}
 	view.spill = c.spill
-	c.w.Header().Set("ETag", version(g.Revision))
+	c.w.Header().Set("ETag", shown)
 	b, err := view.appendGroup(c.buffer, &g, c.members([]directory.Group{g}).portions(0))
-	return answer{status: http.StatusOK, version: version(g.Revision), body: b}, err
+	return answer{status: http.StatusOK, version: shown, body: b}, err
 }
 
 // putGroup replaces a group. Members that are not stated are no members any more:
@@ -177,7 +178,7 @@ func (h *Handler) patchGroup(c *call) (answer, error) {
 	}
 	group := g.get()
 	if limit > 0 && len(shown) > membersShown {
-		return answer{status: http.StatusNoContent, version: version(group.Revision)}, nil
+		return answer{status: http.StatusNoContent, version: view.version(group.Revision, group.Resource, nil)}, nil
 	}
 	return c.group(view, &group, shown)
 }
@@ -266,5 +267,5 @@ func (c *call) settled(id directory.GroupID, asked *changes, members *rolesync.L
 
 func (c *call) group(view view, g *directory.Group, ids []directory.UserID) (answer, error) {
 	b, err := view.appendGroup(c.buffer, g, whole(ids))
-	return answer{status: http.StatusOK, version: version(g.Revision), body: b}, err
+	return answer{status: http.StatusOK, version: view.version(g.Revision, g.Resource, nil), body: b}, err
 }

@@ -43,6 +43,7 @@ type Handler struct {
 	RequestID func(context.Context) string // nil: requests have no id
 
 	connections connectionCache
+	types       typesCache
 }
 
 // Mount adds the routes under /scim/v2/{connection}. It switches off the router's
@@ -116,6 +117,10 @@ func (h *Handler) serve(m methods) http.Handler {
 	allow := m.allow()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		connection, err := h.authenticate(r)
+		var served *types
+		if err == nil {
+			served, err = h.typesOf(r.Context(), connection)
+		}
 		if err != nil {
 			h.fail(w, r, err)
 			return
@@ -136,7 +141,7 @@ func (h *Handler) serve(m methods) http.Handler {
 			h.fail(w, r, err)
 			return
 		}
-		h.answer(&call{Request: r, w: w, handler: h, connection: connection, types: builtin, base: h.base(r, connection.ID)}, do)
+		h.answer(&call{Request: r, w: w, handler: h, connection: connection, types: served, base: h.base(r, connection.ID)}, do)
 	})
 }
 

@@ -161,40 +161,6 @@ func (z *normaliser) value(a *attribute, where string, v value) (node, error) {
 	return node{set: len(list) > 0, parts: list}, err
 }
 
-func (k attributeKind) String() string {
-	switch k {
-	case booleanKind:
-		return "true or false"
-	case numberKind:
-		return "a number"
-	case complexKind:
-		return "an object"
-	}
-	return "a string"
-}
-
-// coerce returns the normal form of a simple value. Entra sends booleans as "True"
-// and "False", others as 1 and 0; Okta sends numbers for strings.
-func (k attributeKind) coerce(v value) (string, bool) {
-	if v.kind == object || v.kind == array {
-		return "", false
-	}
-	switch k {
-	case booleanKind:
-		switch {
-		case v.text == "1" || strings.EqualFold(v.text, "true"):
-			return "true", true
-		case v.text == "0" || strings.EqualFold(v.text, "false"):
-			return "false", true
-		}
-		return "", false
-	case numberKind:
-		s := strings.TrimSpace(v.text)
-		return s, v.kind != boolean && s != "" && numberLength(s) == len(s)
-	}
-	return v.text, true
-}
-
 // describe names a value in an error.
 func describe(v value) string {
 	switch v.kind {
@@ -226,9 +192,10 @@ func appendNode(b []byte, a *attribute, n *node) []byte {
 
 func appendSingle(b []byte, a *attribute, n *node) []byte {
 	switch a.kind {
-	case booleanKind, numberKind:
+	case complexKind:
+	case booleanKind, integerKind, decimalKind:
 		return append(b, n.text...)
-	case stringKind:
+	default:
 		return appendString(b, n.text)
 	}
 	b = append(b, '{')

@@ -91,6 +91,9 @@ func (rt *resourceType) target(path string) (target, error) {
 	return t, nil
 }
 
+// hidden reports whether the target, or what it is a part of, is never shown.
+func (t target) hidden() bool { return t.attr.hidden() || t.sub != nil && t.sub.hidden() }
+
 // storage says what becomes of the target: what its narrowest part says.
 func (t target) storage() storage {
 	if t.attr.storage == stored && t.sub != nil {

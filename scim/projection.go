@@ -1,6 +1,10 @@
 package scim
 
-import "strings"
+import (
+	"bytes"
+	"slices"
+	"strings"
+)
 
 // projection is what a client asked to see, RFC 7644 §3.9. The zero projection is
 // everything. The schemas and the id are always shown.
@@ -47,9 +51,23 @@ func (p projection) shows(name string) bool {
 // asksFor reports whether the attribute was asked for by name.
 func (p projection) asksFor(name string) bool { return p.limited && p.shows(name) }
 
-// wants reports whether all of an attribute, or of its sub-attribute, is included
-// and none of it excluded as a whole.
+// wants reports whether an attribute, or its sub-attribute, is shown: it is included
+// and not excluded as a whole, unless its schema says always or never; what is shown
+// on request only must be named itself, not just the extension or attribute around it.
 func (p projection) wants(extension, a, sub *attribute) bool {
+	narrowest := a
+	if sub != nil {
+		narrowest = sub
+	}
+	switch {
+	case a.returned == never || narrowest.returned == never:
+		return false
+	case a.returned == onRequest && !p.names(extension, a, nil) && !p.names(extension, a, sub),
+		narrowest.returned == onRequest && !p.names(extension, a, sub):
+		return false
+	case a.returned == always || narrowest.returned == always:
+		return true
+	}
 	covers := func(t target) bool {
 		switch {
 		case t.extension == nil && t.attr.extension:
@@ -75,6 +93,13 @@ func (p projection) wants(extension, a, sub *attribute) bool {
 	return false
 }
 
+// names reports whether just this attribute, or sub-attribute, was included by name.
+func (p projection) names(extension, a, sub *attribute) bool {
+	return slices.ContainsFunc(p.included, func(t target) bool {
+		return t.extension == extension && t.attr == a && t.sub == sub
+	})
+}
+
 // wantsPart reports whether something inside the top-level attribute a was included.
 func (p projection) wantsPart(a *attribute) bool {
 	for _, t := range p.included {
@@ -88,7 +113,7 @@ func (p projection) wantsPart(a *attribute) bool {
 // appendResource appends the stored resource as far as it is shown, without its
 // closing brace: {"schemas":[…],…
 func (p projection) appendResource(b []byte, document []byte) ([]byte, error) {
-	if p.everything() {
+	if p.everything() && p.of.isPlain(document) {
 		return append(b, document[:len(document)-1]...), nil
 	}
 	r, err := p.of.decode(document)
@@ -100,6 +125,13 @@ func (p projection) appendResource(b []byte, document []byte) ([]byte, error) {
 	}
 	document = r.encode()
 	return append(b, document[:len(document)-1]...), nil
+}
+
+// isPlain reports whether a stored resource has no extension but those of SCIM, by the
+// schemas that it begins with: then nothing in it can have become unknown, or be shown
+// in part only, and its bytes are its answer.
+func (rt *resourceType) isPlain(document []byte) bool {
+	return slices.ContainsFunc(rt.plain, func(start []byte) bool { return bytes.HasPrefix(document, start) })
 }
 
 // prune unsets what is not shown of the attribute a.

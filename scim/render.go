@@ -32,14 +32,19 @@ func (v view) groupLocation(id directory.GroupID) string { return v.base + "/Gro
 // can be shown in several ways.
 func version(revision int64) string { return `W/"` + strconv.FormatInt(revision, 10) + `"` }
 
-// userVersion is the ETag of a user who is shown with groups: they change without a
-// change of the user, so their digest follows the revision, `W/"7.1x4q0"`.
-func userVersion(revision int64, groups []byte) string {
-	if len(groups) == 0 {
+// version is the ETag of what is shown. The groups of a user change without a change of
+// the user, and an organization's own schemas without one of its resources: where there
+// are such, a digest of them follows the revision, `W/"7.1x4q0"`.
+func (v view) version(revision int64, document, groups []byte) string {
+	own := !v.show.of.isPlain(document)
+	if len(groups) == 0 && !own {
 		return version(revision)
 	}
 	digest := fnv.New64a()
 	_, _ = digest.Write(groups) // never fails
+	if own {
+		_, _ = digest.Write(strconv.AppendInt(nil, v.show.of.version, 10)) // likewise
+	}
 	return `W/"` + strconv.FormatInt(revision, 10) + "." + strconv.FormatUint(digest.Sum64(), 36) + `"`
 }
 
@@ -56,7 +61,7 @@ func (v view) appendUser(b []byte, u *directory.User, groups []directory.Members
 	if v.show.shows("groups") {
 		b = v.appendGroups(b, u, groups)
 	}
-	shown = userVersion(u.Revision, b[before:])
+	shown = v.version(u.Revision, u.Resource, b[before:])
 	b = v.appendMeta(b, v.show.of, string(u.ID), u.CreatedAt, u.ModifiedAt, shown)
 	return append(b, '}'), shown, nil
 }
@@ -118,7 +123,7 @@ func (v view) appendGroup(b []byte, g *directory.Group, members portions) ([]byt
 		}
 		b = append(b, ']')
 	}
-	b = v.appendMeta(b, v.show.of, string(g.ID), g.CreatedAt, g.ModifiedAt, version(g.Revision))
+	b = v.appendMeta(b, v.show.of, string(g.ID), g.CreatedAt, g.ModifiedAt, v.version(g.Revision, g.Resource, nil))
 	return append(b, '}'), nil
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/rolesync/rolesync/internal/directory"
 	"github.com/rolesync/rolesync/internal/fault"
 )
 
@@ -14,7 +13,8 @@ import (
 type resource struct {
 	of *resourceType
 	normaliser
-	nodes []node // by index of the attribute
+	nodes   []node       // by index of the attribute
+	touched []*attribute // the extensions that something was changed in
 }
 
 func (rt *resourceType) empty() *resource {
@@ -31,7 +31,11 @@ func (rt *resourceType) decode(document json.RawMessage) (*resource, error) {
 	for i := range body.items {
 		a := rt.attributes.find(body.items[i].name)
 		if a == nil || a.storage != stored {
-			continue // schemas, and what an older version of ours knew
+			continue // schemas, what an older version of ours knew, a schema that is gone
+		}
+		if a.extension {
+			r.nodes[a.index] = r.fitting(a, body.items[i].value)
+			continue
 		}
 		if r.nodes[a.index], err = r.value(a, a.name, body.items[i].value); err != nil {
 			return nil, fmt.Errorf("decode a stored %s: %v", rt.name, err)
@@ -40,18 +44,35 @@ func (rt *resourceType) decode(document json.RawMessage) (*resource, error) {
 	return r, nil
 }
 
+// fitting returns what is stored of an extension as far as it fits the schema, which
+// the organization may have changed since.
+func (r *resource) fitting(extension *attribute, v value) node {
+	n := node{set: true, parts: make([]node, len(extension.subs.list))}
+	for i := range v.items {
+		a := extension.subs.find(v.items[i].name)
+		if a == nil || a.storage != stored {
+			continue
+		}
+		if inner, err := r.value(a, a.name, v.items[i].value); err == nil {
+			n.parts[a.index] = inner
+		}
+	}
+	if extension.empty(&n) {
+		return node{}
+	}
+	return n
+}
+
 // encode writes the resource in canonical form, schemas first; equal resources give
 // equal bytes.
 func (r *resource) encode() json.RawMessage {
-	b := make([]byte, 0, 768)
-	b = append(b, `{"schemas":[`...)
-	b = appendString(b, r.of.coreURN())
+	var extensions []string
 	for _, a := range r.of.attributes.list {
 		if a.extension && r.nodes[a.index].set {
-			b = appendString(append(b, ','), a.name)
+			extensions = append(extensions, a.name)
 		}
 	}
-	b = append(b, ']')
+	b := append(appendSchemas(make([]byte, 0, 768), r.of.coreURN(), extensions), ']')
 	for i := range r.nodes {
 		if !r.nodes[i].set {
 			continue
@@ -63,15 +84,30 @@ func (r *resource) encode() json.RawMessage {
 	return append(b, '}')
 }
 
+// appendSchemas appends the beginning of a resource, up to its last schema.
+func appendSchemas(b []byte, core string, extensions []string) []byte {
+	b = appendString(append(b, `{"schemas":[`...), core)
+	for _, urn := range extensions {
+		b = appendString(append(b, ','), urn)
+	}
+	return b
+}
+
 // node returns the node of a top-level attribute by its exact name.
 func (r *resource) node(name string) *node {
 	return &r.nodes[r.of.attributes.find(name).index]
 }
 
-// apply carries out the changes in order, then checks the whole.
-func (r *resource) apply(c *changes) error {
+// apply carries out the changes in order, then checks the whole. former is the
+// resource as it was, nil when there is nothing in it to hold.
+func (r *resource) apply(c *changes, former *resource) error {
 	for i := range c.list {
 		if err := r.change(&c.list[i]); err != nil {
+			return err
+		}
+	}
+	if former != nil {
+		if err := r.hold(former, c.whole); err != nil {
 			return err
 		}
 	}
@@ -87,6 +123,9 @@ func (r *resource) change(c *change) error {
 			*extension = node{set: true, parts: make([]node, len(t.extension.subs.list))}
 		}
 		nodes = extension.parts
+		if !slices.Contains(r.touched, t.extension) {
+			r.touched = append(r.touched, t.extension)
+		}
 		defer func() { extension.set = !t.extension.empty(extension) }()
 	}
 	n := &nodes[t.attr.index]
@@ -134,7 +173,7 @@ func (r *resource) changeMany(n *node, c *change) error {
 // ("replace name" with a familyName keeps the givenName), but for a reference, such
 // as manager, whose other sub-attributes belong to the former value.
 func (r *resource) assign(a *attribute, n *node, v node) {
-	if a.kind != complexKind || a.value != nil || !n.set || !v.set {
+	if a.kind != complexKind || a.reference || !n.set || !v.set {
 		*n = v
 		return
 	}
@@ -155,7 +194,7 @@ func (r *resource) changeSub(a *attribute, n *node, c *change) error {
 	if !n.set {
 		*n = node{set: true, parts: make([]node, len(a.subs.list))}
 	}
-	if sub == a.value && n.parts[sub.index].text != v.text {
+	if a.reference && sub == a.value && n.parts[sub.index].text != v.text {
 		clear(n.parts) // $ref and displayName were the former manager's
 	}
 	n.parts[sub.index] = v
@@ -179,7 +218,7 @@ func (r *resource) changeValues(n *node, c *change) error {
 		return err
 	}
 	held := func(list []node, v node) bool {
-		return slices.ContainsFunc(list, func(w node) bool { return a.same(&v, &w) })
+		return slices.ContainsFunc(list, func(w node) bool { return a.equalSingle(&v, &w) })
 	}
 	switch {
 	case c.op == replace || c.op == remove && len(list) == 0:
@@ -195,32 +234,4 @@ func (r *resource) changeValues(n *node, c *change) error {
 	}
 	n.set = len(n.parts) > 0
 	return nil
-}
-
-// finish puts right what only the whole shows, and refuses a resource that lacks
-// what it must have.
-func (r *resource) finish() error {
-	for i, a := range r.of.attributes.list {
-		if n := &r.nodes[i]; a.multi && a.kind == complexKind && n.set {
-			n.parts = slices.DeleteFunc(n.parts, func(e node) bool { return a.hollow(&e) })
-			n.set = len(n.parts) > 0
-		}
-	}
-	for _, a := range r.of.attributes.list {
-		if a.required && a.storage == stored && directory.Fold(r.nodes[a.index].text) == "" {
-			return invalidValue("%s is required", a.name)
-		}
-	}
-	return nil
-}
-
-// hollow reports whether an element only says what kind of value it would be, as is
-// left when Entra sets emails[type eq "work"].value to "".
-func (a *attribute) hollow(e *node) bool {
-	for i := range e.parts {
-		if sub := a.subs.list[i]; e.parts[i].set && sub != a.typ && sub != a.primary && sub != a.display {
-			return false
-		}
-	}
-	return true
 }

@@ -1,10 +1,13 @@
 package scim
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/elimity-com/scim/optional"
 	"github.com/elimity-com/scim/schema"
+
+	"github.com/rolesync/rolesync/internal/directory"
 )
 
 // The URNs of the messages of RFC 7644 §8.2.
@@ -25,6 +28,9 @@ type attribute struct {
 	required  bool
 	caseExact bool
 	storage   storage
+	returned  returned
+	immutable bool // once it has a value, it keeps it
+	fixed     bool // it is immutable, or something in it is
 	extension bool // it is a whole extension schema, named by its URN
 	canonical []string
 	subs      *attributes // of a complex attribute
@@ -32,18 +38,11 @@ type attribute struct {
 	// The sub-attributes that have a meaning of their own (RFC 7643 §2.4); nil when
 	// there is no such sub-attribute.
 	value, typ, primary, display *attribute
+
+	// It is a value of some other resource, such as manager: what it says beside its
+	// value is of that resource.
+	reference bool
 }
-
-// attributeKind is the data type of an attribute, RFC 7643 §2.3. References, dates
-// and binaries are kept as the strings that they are on the wire.
-type attributeKind uint8
-
-const (
-	stringKind attributeKind = iota
-	booleanKind
-	numberKind
-	complexKind
-)
 
 // storage says what becomes of an attribute that a client states.
 type storage uint8
@@ -52,9 +51,23 @@ const (
 	stored   storage = iota // kept in the resource
 	readOnly                // ours to say: id, meta, groups (RFC 7643 §2.2, mutability)
 	derived                 // follows from the rest: schemas
-	secret                  // never kept, never returned: password
+	secret                  // never kept, never returned: password, and what is writeOnly
 	members                 // kept as rows of their own: the members of a group
 )
+
+// returned says when an attribute is shown, RFC 7643 §2.2.
+type returned uint8
+
+const (
+	byDefault returned = iota
+	always
+	onRequest // only when it is asked for by name
+	never
+)
+
+// hidden reports whether nobody is ever shown the attribute, so that nobody may learn of
+// it by a filter or an order either.
+func (a *attribute) hidden() bool { return a.storage == secret || a.returned == never }
 
 // attributes is a set of sibling attributes.
 type attributes struct {
@@ -93,6 +106,9 @@ type resourceType struct {
 	schema      schema.Schema
 	extensions  []schema.Schema
 	attributes  *attributes
+	version     int64    // of the organization's own schemas; 0: there are none
+	fixed       bool     // some attribute is immutable
+	plain       [][]byte // how a stored resource begins that has nothing of an organization's own
 }
 
 // types are the resource types that a connection serves, with the documents that
@@ -104,13 +120,17 @@ type types struct {
 }
 
 // builtin are the types of RFC 7643.
-var builtin = newTypes()
+var builtin = newTypes(nil)
 
-func newTypes() *types {
+// newTypes returns the built-in types with the schemas that an organization adds.
+func newTypes(own []directory.ExtensionSchema) *types {
 	user := newResourceType("User", "/Users", "User Account",
-		map[string]storage{"password": secret}, userSchema(), enterpriseUserSchema())
+		map[string]storage{"password": secret}, userSchema(), append([]schema.Schema{enterpriseUserSchema()}, extensionsOf("User", own)...)...)
 	group := newResourceType("Group", "/Groups", "Group",
-		map[string]storage{"members": members}, groupSchema())
+		map[string]storage{"members": members}, groupSchema(), extensionsOf("Group", own)...)
+	user.startsWith()
+	user.startsWith(enterpriseUserURN)
+	group.startsWith()
 	return &types{
 		user: user, group: group,
 		resourceTypes: []document{describeType(user), describeType(group)},
@@ -156,13 +176,25 @@ func newResourceType(name, endpoint, description string, special map[string]stor
 	}
 	for _, e := range extensions {
 		a := &attribute{name: e.ID, kind: complexKind, extension: true, subs: newAttributes(e.Attributes)}
+		a.fixed = a.subs.fixed()
 		rt.attributes.add(a)
 	}
 	rt.attributes.find("schemas").storage = derived
 	for name, storage := range special {
 		rt.attributes.find(name).storage = storage
 	}
+	rt.fixed = rt.attributes.fixed()
 	return rt
+}
+
+// startsWith adds to plain the form of a resource with these extensions.
+func (rt *resourceType) startsWith(extensions ...string) {
+	rt.plain = append(rt.plain, append(appendSchemas(nil, rt.coreURN(), extensions), ']'))
+}
+
+// fixed reports whether one of the attributes is immutable, or something in it.
+func (as *attributes) fixed() bool {
+	return slices.ContainsFunc(as.list, func(a *attribute) bool { return a.fixed && a.storage == stored })
 }
 
 func newAttributes(list schema.Attributes) *attributes {
@@ -181,21 +213,33 @@ func newAttribute(a schema.CoreAttribute) *attribute {
 		caseExact: a.CaseExact(),
 		canonical: a.CanonicalValues(),
 	}
-	if a.Mutability() == "readOnly" {
+	switch a.Mutability() {
+	case "readOnly":
 		out.storage = readOnly
+	case "writeOnly":
+		out.storage = secret
+	case "immutable":
+		out.immutable = true
 	}
-	switch a.AttributeType() {
-	case "boolean":
-		out.kind = booleanKind
-	case "integer", "decimal":
-		out.kind = numberKind
-	case "complex":
-		out.kind = complexKind
+	switch a.Returned() {
+	case "always":
+		out.returned = always
+	case "request":
+		out.returned = onRequest
+	case "never":
+		out.returned = never
+	}
+	out.kind = kinds[a.AttributeType()]
+	out.fixed = out.immutable
+	if out.kind == complexKind {
 		out.subs = newAttributes(a.SubAttributes())
 		out.value = out.subs.find("value")
 		out.typ = out.subs.find("type")
 		out.primary = out.subs.find("primary")
 		out.display = out.subs.find("display")
+		out.reference = out.value != nil && out.subs.find("$ref") != nil
+		// The elements of a list come and go; only a single value can be held in part.
+		out.fixed = out.immutable || !out.multi && out.subs.fixed()
 	}
 	return out
 }

@@ -43,7 +43,7 @@ func newOrder(rt *resourceType, q query, several bool) (order, error) {
 		}
 	}
 	switch {
-	case err != nil || t.where != nil || t.attr.storage == secret:
+	case err != nil || t.where != nil || t.hidden() || sorted != nil && sorted.hidden():
 		return o, invalidValue("sortBy names no attribute that %s have: %s", rt.endpoint[1:], quote(name))
 	case sorted == nil, sorted.kind == complexKind, t.related(), t.attr.storage == derived, t.attr.name == "meta" && !isMoment(sorted):
 		return o, invalidValue("%s cannot be sorted by %s", rt.endpoint[1:], quote(name))
@@ -117,7 +117,10 @@ func (o order) key(c *candidate) sortKey {
 	switch {
 	case !n.set:
 		return sortKey{Unset: true}
-	case a.kind == numberKind || a.caseExact:
+	case a.kind == dateTimeKind:
+		moment, _ := parseTime(n.text) // stored times are times
+		return sortKey{Text: moment.UTC().Format("2006-01-02T15:04:05.000000000Z")}
+	case a.kind == integerKind || a.kind == decimalKind || a.caseExact:
 		return sortKey{Text: n.text}
 	}
 	return sortKey{Text: directory.Fold(n.text)}
@@ -162,14 +165,17 @@ func (o order) compare(a sortKey, aID string, b sortKey, bID string) int {
 }
 
 func (o order) numeric() bool {
-	switch t := o.by; {
-	case t == nil:
+	if o.by == nil {
 		return false
-	case t.sub != nil:
-		return t.sub.kind == numberKind
-	default:
-		return t.attr.kind == numberKind
 	}
+	sorted := o.by.attr
+	switch {
+	case o.by.sub != nil:
+		sorted = o.by.sub
+	case sorted.kind == complexKind:
+		sorted = sorted.value
+	}
+	return sorted != nil && (sorted.kind == integerKind || sorted.kind == decimalKind)
 }
 
 // position is a place in the store's order.
