@@ -36,7 +36,7 @@ func version(revision int64) string { return `W/"` + strconv.FormatInt(revision,
 // the user, and an organization's own schemas without one of its resources: where there
 // are such, a digest of them follows the revision, `W/"7.1x4q0"`.
 func (v view) version(revision int64, document, groups []byte) string {
-	own := !v.show.of.isPlain(document)
+	own := v.show.of.version > 0 && !v.show.of.isPlain(document)
 	if len(groups) == 0 && !own {
 		return version(revision)
 	}
