@@ -50,6 +50,9 @@ func NewChangeID() string { return newID("chg_") }
 // NewRequestID returns a fresh id of a request: "req_…".
 func NewRequestID() string { return newID("req_") }
 
+// NewFailureID returns a fresh id of a failed request of a connection: "fail_…".
+func NewFailureID() string { return newID("fail_") }
+
 // NewKeyID returns a fresh id of an admin key or a token: "key_…".
 func NewKeyID() string { return newID("key_") }
 

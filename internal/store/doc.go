@@ -35,5 +35,6 @@
 //     it; an id of another is NotFound.
 //   - A transaction is all or nothing; after any error but a lost connection during
 //     COMMIT, nothing of it was stored.
+//   - What connections sent is counted in rows that no change of facts touches.
 //   - A row of assignments with published_version < version has yet to reach Redis.
 package store
