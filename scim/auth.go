@@ -36,8 +36,8 @@ func (h *Handler) authenticate(r *http.Request) (store.Connection, error) {
 		return store.Connection{}, err
 	}
 	if connection.Disabled {
-		return store.Connection{}, fault.New(fault.Forbidden,
-			"the connection %s is disabled: its users, groups and roles are frozen as they are", id)
+		return store.Connection{}, about{fault.New(fault.Forbidden,
+			"the connection %s is disabled: its users, groups and roles are frozen as they are", id), scopeOfConnection(connection)}
 	}
 	return connection, nil
 }
@@ -85,7 +85,7 @@ type connectionCache struct {
 	mu      sync.Mutex
 	epoch   int64 // raised by forget, so that no load from before it is stored after
 	entries map[directory.ConnectionID]cachedConnection
-	refused map[refusal]time.Time // since when
+	refused map[refusal]refused
 }
 
 type cachedConnection struct {
@@ -99,6 +99,13 @@ type refusal struct {
 	token      credential.Digest
 }
 
+// refused is since when a token is known to open nothing, and which connection it does
+// not open, if there is such a one.
+type refused struct {
+	since time.Time
+	scope store.Scope
+}
+
 type readConnection = func(context.Context, directory.ConnectionID) (store.Connection, error)
 
 // open returns the connection if the token opens it, else an Unauthorized fault.
@@ -108,9 +115,10 @@ func (c *connectionCache) open(ctx context.Context, id directory.ConnectionID, t
 		return connection, nil
 	}
 	attempt := refusal{id, credential.Hash(token)} // for an unknown connection, too: it takes as long
-	if c.refusedLately(attempt, now) {
-		return store.Connection{}, unauthorized()
+	if scope, refused := c.refusedLately(attempt, now); refused {
+		return store.Connection{}, about{unauthorized(), scope}
 	}
+	var scope store.Scope
 	for range 2 {
 		connection, own, err := c.load(ctx, id, epoch, read)
 		switch {
@@ -120,14 +128,15 @@ func (c *connectionCache) open(ctx context.Context, id directory.ConnectionID, t
 		case err != nil && !fault.Is(err, fault.NotFound):
 			return store.Connection{}, err
 		}
+		scope = scopeOfConnection(connection)
 		if own {
 			break
 		}
 		// It was read for another request, maybe before this token was made. One that
 		// is read, or joined, from now on began after this request.
 	}
-	c.refuse(attempt, epoch, now)
-	return store.Connection{}, unauthorized()
+	c.refuse(attempt, epoch, now, scope)
+	return store.Connection{}, about{unauthorized(), scope}
 }
 
 // load reads a connection, or waits for who is reading it already: then it is not our
@@ -169,24 +178,24 @@ func (c *connectionCache) put(connection store.Connection, epoch int64, now time
 	c.entries[connection.ID] = cachedConnection{connection, now.Add(cacheTime)}
 }
 
-func (c *connectionCache) refusedLately(attempt refusal, now time.Time) bool {
+func (c *connectionCache) refusedLately(attempt refusal, now time.Time) (store.Scope, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	since, ok := c.refused[attempt]
-	age := now.Sub(since)
-	return ok && age >= 0 && age < cacheTime
+	known, ok := c.refused[attempt]
+	age := now.Sub(known.since)
+	return known.scope, ok && age >= 0 && age < cacheTime
 }
 
-func (c *connectionCache) refuse(attempt refusal, epoch int64, now time.Time) {
+func (c *connectionCache) refuse(attempt refusal, epoch int64, now time.Time, scope store.Scope) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if epoch != c.epoch {
 		return
 	}
 	if c.refused == nil || len(c.refused) >= cacheSize {
-		c.refused = map[refusal]time.Time{}
+		c.refused = map[refusal]refused{}
 	}
-	c.refused[attempt] = now
+	c.refused[attempt] = refused{now, scope}
 }
 
 func (c *connectionCache) forget(id directory.ConnectionID) {

@@ -240,6 +240,7 @@ func (r *bulkRun) serve(method string, j *bulkJob, data value) (answer, error) {
 	if as.method = method; method != http.MethodPost && as.id == "" {
 		return answer{}, fault.New(fault.NotFound, "there is nothing at %s", quote(j.path))
 	}
+	defer func() { r.call.unmapped = inner.unmapped }()
 	return r.call.handler.bulkAction(&as)(&inner)
 }
 
@@ -335,10 +336,12 @@ func (r *bulkRun) append(b []byte) []byte {
 		}
 		if j.err != nil {
 			e := r.call.handler.told(r.call.Request, j.err)
+			r.record(j, &e)
 			b = appendString(append(b, `,"status":`...), strconv.Itoa(e.Status))
 			b = append(appendError(append(b, `,"response":`...), e), '}')
 			continue
 		}
+		r.record(j, nil)
 		if j.result.version != "" {
 			b = appendString(append(b, `,"version":`...), j.result.version)
 		}

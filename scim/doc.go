@@ -144,4 +144,12 @@
 // groups that are shown, which change without the user, and that of a resource with an
 // organization's own attributes by one of the version of the schemas: If-None-Match
 // compares all of it, If-Match the revision alone.
+//
+// # What is kept of a request
+//
+// How each request to a connection went is handed to internal/traffic, by kind; of a
+// failure also what was answered, and the body without its values (see redact). Wrong
+// tokens are counted for a connection that exists. A request without any token is
+// nobody's: that the connection exists is not looked up for it. A bulk request is one
+// request, and each of its operations another.
 package scim

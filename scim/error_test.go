@@ -39,7 +39,7 @@ func TestErrorsReachTheClientAs(t *testing.T) {
 		var log strings.Builder
 		h := &Handler{Log: slog.New(slog.NewTextHandler(&log, nil))}
 		w := httptest.NewRecorder()
-		h.fail(w, httptest.NewRequest("GET", "/", nil), tt.err)
+		h.fail(&call{Request: httptest.NewRequest("GET", "/", nil), w: w}, tt.err)
 		want := `{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],` + tt.want
 		if got := w.Body.String(); w.Code != tt.status || !strings.HasPrefix(got, want) || strings.Contains(got, "secret") {
 			t.Errorf("fail(%v) = %d %s, want %d %s", tt.err, w.Code, got, tt.status, want)
@@ -59,7 +59,7 @@ func TestACallerThatIsGoneIsNotLogged(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	w := httptest.NewRecorder()
-	h.fail(w, httptest.NewRequest("GET", "/", nil).WithContext(ctx), fmt.Errorf("read: %w", context.Canceled))
+	h.fail(&call{Request: httptest.NewRequest("GET", "/", nil).WithContext(ctx), w: w}, fmt.Errorf("read: %w", context.Canceled))
 	if w.Code != 503 || log.Len() != 0 {
 		t.Errorf("%d, log %q", w.Code, log.String())
 	}

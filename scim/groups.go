@@ -30,7 +30,7 @@ func (h *Handler) createGroup(c *call) (answer, error) {
 	view := c.view(c.types.group)
 	joining := asked.members.additions()
 	var members *rolesync.Later[[]directory.UserID]
-	err = c.change(asked.ignored, func(tx *rolesync.Tx) error {
+	err = c.change(asked, func(tx *rolesync.Tx) error {
 		g.CreatedAt, g.ModifiedAt = tx.Now(), tx.Now()
 		tx.CreateGroup(g)
 		members = nil
@@ -91,7 +91,7 @@ func (h *Handler) putGroup(c *call) (answer, error) {
 	names := asked.members.names()
 	var g directory.Group
 	var members *rolesync.Later[[]directory.UserID]
-	err = c.change(asked.ignored, func(tx *rolesync.Tx) error {
+	err = c.change(asked, func(tx *rolesync.Tx) error {
 		before, err := tx.Group(id)
 		if err != nil {
 			return err
@@ -150,7 +150,7 @@ func (h *Handler) patchGroup(c *call) (answer, error) {
 	view := c.view(c.types.group)
 	var g groupLater
 	var members *rolesync.Later[[]directory.UserID]
-	err = c.change(asked.ignored, func(tx *rolesync.Tx) (err error) {
+	err = c.change(asked, func(tx *rolesync.Tx) (err error) {
 		if g, err = c.patchAttributes(tx, id, asked); err != nil {
 			return err
 		}

@@ -20,6 +20,7 @@ import (
 	"github.com/rolesync/rolesync/internal/directory"
 	"github.com/rolesync/rolesync/internal/fault"
 	"github.com/rolesync/rolesync/internal/store"
+	"github.com/rolesync/rolesync/internal/traffic"
 	rolesync "github.com/rolesync/rolesync/sync"
 )
 
@@ -41,6 +42,7 @@ type Handler struct {
 	MaxBody   int64                        // bytes; 0: DefaultMaxBody
 	Now       func() time.Time             // nil: directory.Now
 	RequestID func(context.Context) string // nil: requests have no id
+	Traffic   *traffic.Recorder            // of every request to a connection; nil: nobody wants it
 
 	connections connectionCache
 	types       typesCache
@@ -89,7 +91,7 @@ func (m methods) allow() string {
 	return strings.Join(list, ", ")
 }
 
-// call is one authenticated request.
+// call is one request, authenticated before it is answered.
 type call struct {
 	*http.Request
 	w          http.ResponseWriter
@@ -101,6 +103,11 @@ type call struct {
 	body       *value // of an operation in a bulk request; nil: it has yet to be read
 	buffer     []byte // for the answer
 	begun      bool   // a part of the answer was sent
+
+	sent     string              // what was read of the body, for the traffic
+	unmapped map[string]struct{} // names of attributes that the schema does not know
+	failed   *elimity.ScimError  // nil: it went well
+	err      error               // why it failed
 }
 
 // answer is what a call is answered with.
@@ -116,15 +123,18 @@ type answer struct {
 func (h *Handler) serve(m methods) http.Handler {
 	allow := m.allow()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := &call{Request: r, w: w, handler: h}
+		defer c.record()
 		connection, err := h.authenticate(r)
 		var served *types
 		if err == nil {
 			served, err = h.typesOf(r.Context(), connection)
 		}
 		if err != nil {
-			h.fail(w, r, err)
+			h.fail(c, err)
 			return
 		}
+		c.connection, c.types, c.base = connection, served, h.base(r, connection.ID)
 		method := r.Method
 		if method == "HEAD" {
 			method = "GET"
@@ -138,10 +148,10 @@ func (h *Handler) serve(m methods) http.Handler {
 			err = elimity.ScimError{Status: http.StatusMethodNotAllowed, Detail: r.Method + " is not possible here; possible are " + allow}
 		}
 		if err != nil {
-			h.fail(w, r, err)
+			h.fail(c, err)
 			return
 		}
-		h.answer(&call{Request: r, w: w, handler: h, connection: connection, types: served, base: h.base(r, connection.ID)}, do)
+		h.answer(c, do)
 	})
 }
 
@@ -150,6 +160,9 @@ func (h *Handler) answer(c *call, do func(*call) (answer, error)) {
 		// The middleware logs a panic and answers in plain text, unless this has
 		// answered as SCIM clients understand.
 		if p := recover(); p != nil {
+			if p != http.ErrAbortHandler {
+				c.fails(problem(nil), nil)
+			}
 			if p != http.ErrAbortHandler && !c.begun {
 				reply(c.w, answer{status: http.StatusInternalServerError, body: appendError(nil, problem(nil))})
 			}
@@ -172,7 +185,7 @@ func (h *Handler) answer(c *call, do func(*call) (answer, error)) {
 		h.cut(c, err)
 	default:
 		c.w.Header().Del("ETag") // of what was to be shown
-		h.fail(c.w, c.Request, err)
+		h.fail(c, err)
 	}
 	if a.body != nil {
 		*buffer = a.body
@@ -210,10 +223,13 @@ var errGone = errors.New("the client is gone")
 // cut ends the connection in the middle of an answer, so that nobody takes a part of
 // it for the whole. It does not return.
 func (h *Handler) cut(c *call, err error) {
+	e := elimity.ScimError{Status: http.StatusServiceUnavailable, Detail: gone}
 	if !errors.Is(err, errGone) && c.Context().Err() == nil {
+		e = elimity.ScimError{Status: http.StatusInternalServerError, Detail: "the answer was cut short by a failure of ours"}
 		h.Log.ErrorContext(c.Context(), "scim answer cut short", "error", err,
 			"connection", c.connection.ID, "method", c.Method, "request", h.requestID(c.Context()))
 	}
+	c.fails(e, err)
 	panic(http.ErrAbortHandler)
 }
 
@@ -238,14 +254,16 @@ func reply(w http.ResponseWriter, a answer) {
 
 // fail answers with an error, always in SCIM form. What is our own failure is logged
 // here, once; its text does not leave.
-func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
-	e := h.told(r, err)
+func (h *Handler) fail(c *call, err error) {
+	w := c.w
+	e := h.told(c.Request, err)
 	switch e.Status {
 	case http.StatusUnauthorized:
 		w.Header().Set("WWW-Authenticate", `Bearer realm="SCIM"`)
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		w.Header().Set("Retry-After", "1")
 	}
+	c.fails(e, err)
 	reply(w, answer{status: e.Status, body: appendError(nil, e)})
 }
 
@@ -253,7 +271,7 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 func (h *Handler) told(r *http.Request, err error) elimity.ScimError {
 	e := problem(err)
 	if r.Context().Err() != nil && errors.Is(err, context.Canceled) {
-		e.Status = http.StatusServiceUnavailable // the client is gone: nobody's failure
+		e.Status, e.Detail = http.StatusServiceUnavailable, gone // nobody's failure
 	} else if e.Status >= 500 && e.Status != http.StatusNotImplemented {
 		h.Log.ErrorContext(r.Context(), "scim request failed", "error", err, "status", e.Status,
 			"connection", mux.Vars(r)["connection"], "method", r.Method, "request", h.requestID(r.Context()))
@@ -327,33 +345,32 @@ func (c *call) json() (value, error) {
 	limit := c.handler.maxBody()
 	body := bytes.NewBuffer(make([]byte, 0, min(max(c.ContentLength, 0), limit, 1<<20)+bytes.MinRead))
 	_, err := body.ReadFrom(http.MaxBytesReader(c.w, c.Request.Body, limit))
+	if err != nil {
+		c.sent = string(body.Bytes()[:min(body.Len(), maxBeginning)])
+	}
 	if _, large := errors.AsType[*http.MaxBytesError](err); large {
 		return value{}, fault.New(fault.TooLarge, "the body is larger than %d bytes", limit)
 	}
 	if err != nil {
 		return value{}, invalidSyntax("the body could not be read to its end")
 	}
-	return parseJSON(body.String())
+	c.sent = body.String()
+	return parseJSON(c.sent)
 }
 
-// change carries out a change of facts in the name of the connection.
-func (c *call) change(ignored []string, do func(*rolesync.Tx) error) error {
-	request := c.handler.requestID(c.Context())
-	if len(ignored) > 0 {
-		c.handler.Log.DebugContext(c.Context(), "scim attributes ignored",
-			"attributes", ignored, "count", len(ignored), "connection", c.connection.ID, "request", request)
-	}
+// change carries out a change of facts in the name of the connection, which asked for
+// this; nil for a deletion.
+func (c *call) change(asked *changes, do func(*rolesync.Tx) error) error {
+	defer func() { c.ignores(asked) }() // by then it is known inside of values, too
 	return c.handler.Engine.Change(c.Context(), rolesync.Author{
 		Organization: c.connection.Organization,
 		Connection:   c.connection.ID,
 		Name:         "connection " + string(c.connection.ID),
-		Request:      request,
+		Request:      c.handler.requestID(c.Context()),
 	}, do)
 }
 
-func (c *call) scope() store.Scope {
-	return store.Scope{Organization: c.connection.Organization, Connection: c.connection.ID}
-}
+func (c *call) scope() store.Scope { return scopeOfConnection(c.connection) }
 
 // id returns the id in the path, decoded once; whoever parses it refuses the rest.
 func (c *call) id() string {

@@ -21,6 +21,7 @@ import (
 	"github.com/rolesync/rolesync/internal/directory"
 	"github.com/rolesync/rolesync/internal/store"
 	"github.com/rolesync/rolesync/internal/testserver"
+	"github.com/rolesync/rolesync/internal/traffic"
 	"github.com/rolesync/rolesync/internal/web"
 	"github.com/rolesync/rolesync/scim"
 	rolesync "github.com/rolesync/rolesync/sync"
@@ -33,6 +34,7 @@ type service struct {
 	store   *store.Store
 	engine  *rolesync.Engine
 	handler *scim.Handler
+	traffic *traffic.Recorder
 	offset  atomic.Int64 // of the clock that tokens are checked by
 }
 
@@ -67,6 +69,8 @@ func newService(t testing.TB, url string) *service {
 	s.engine = rolesync.New(rolesync.Options{Store: s.store, Writer: rolesync.NewWriter(s.store, client, "", log), Log: log})
 	s.handler = &scim.Handler{Store: s.store, Engine: s.engine, Log: log, RequestID: web.RequestID, MaxBody: 1 << 20}
 	s.handler.Now = func() time.Time { return directory.Now().Add(time.Duration(s.offset.Load())) }
+	s.traffic = traffic.New(s.store, log) // whom tests tell when to store
+	s.handler.Traffic = s.traffic
 	router := mux.NewRouter()
 	s.handler.Mount(router)
 	server := httptest.NewServer(web.Wrap(router, log))

@@ -22,7 +22,7 @@ func (h *Handler) createUser(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	err = c.change(asked.ignored, func(tx *rolesync.Tx) error {
+	err = c.change(asked, func(tx *rolesync.Tx) error {
 		u.CreatedAt, u.ModifiedAt = tx.Now(), tx.Now()
 		tx.CreateUser(u)
 		return nil
@@ -76,7 +76,7 @@ func (h *Handler) changeUser(c *call, read func(value) (*changes, error), apply 
 		return answer{}, err
 	}
 	var u directory.User
-	err = c.change(asked.ignored, func(tx *rolesync.Tx) error {
+	err = c.change(asked, func(tx *rolesync.Tx) error {
 		before, err := tx.User(id)
 		if err != nil {
 			return err
