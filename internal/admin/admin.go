@@ -19,6 +19,7 @@ import (
 	"github.com/rolesync/rolesync/internal/credential"
 	"github.com/rolesync/rolesync/internal/directory"
 	"github.com/rolesync/rolesync/internal/store"
+	"github.com/rolesync/rolesync/internal/traffic"
 	rolesync "github.com/rolesync/rolesync/sync"
 )
 
@@ -28,6 +29,10 @@ type Service struct {
 	Store  *store.Store
 	Engine *rolesync.Engine
 	Now    func() time.Time // nil: directory.Now
+
+	// Traffic is told to store what this process has recorded before it is shown. nil:
+	// nothing is recorded here.
+	Traffic *traffic.Recorder
 
 	// Forget is told, after COMMIT, that the tokens or the state of a connection have
 	// changed, so that whoever holds them in memory reads them again. nil: nobody does.
@@ -51,6 +56,12 @@ type (
 	RuleSetVersion = store.RuleSetVersion
 	// ExtensionSchema is a schema that an organization has added to those of SCIM.
 	ExtensionSchema = store.ExtensionSchema
+	// KindTraffic is about the requests of one kind that a connection has sent.
+	KindTraffic = store.KindTraffic
+	// UnmappedAttribute is one that a provider sends and the schema does not know.
+	UnmappedAttribute = store.UnmappedAttribute
+	// Failure is a request of a connection that was refused, or that failed.
+	Failure = store.Failure
 	// AuditEntry says who did what, because of which request.
 	AuditEntry = store.AuditEntry
 )

@@ -24,6 +24,7 @@ import (
 	"github.com/rolesync/rolesync/internal/credential"
 	"github.com/rolesync/rolesync/internal/directory"
 	"github.com/rolesync/rolesync/internal/store"
+	"github.com/rolesync/rolesync/internal/traffic"
 	rolesync "github.com/rolesync/rolesync/sync"
 )
 
@@ -33,6 +34,7 @@ type service struct {
 	tb     testing.TB
 	store  *store.Store
 	engine *rolesync.Engine
+	seen   *traffic.Recorder
 	key    string
 	log    *logBuffer
 
@@ -71,9 +73,10 @@ func start(tb testing.TB) *service {
 	}))
 	s.key = token
 
+	s.seen = traffic.New(s.store, log)
 	var requests atomic.Int64
 	handler := &adminapi.Handler{
-		Admin:     &admin.Service{Store: s.store, Engine: s.engine, Forget: s.forget},
+		Admin:     &admin.Service{Store: s.store, Engine: s.engine, Traffic: s.seen, Forget: s.forget},
 		Log:       log,
 		RequestID: func(context.Context) string { return fmt.Sprintf("req_%d", requests.Add(1)) },
 		SCIMURL:   func(id directory.ConnectionID) string { return "https://sync.example.com/scim/v2/" + string(id) },

@@ -3,8 +3,8 @@
 //
 // Start: database, listener, schema, Redis, writer, engine, requests. The listener
 // comes before whatever writes, so a start that finds its port taken changes nothing.
-// Stop, the other way round: no new requests, those under way end, what is committed
-// is carried to Redis once more, connections close.
+// Stop, the other way round: no new requests, those under way end, their traffic is
+// stored, what is committed is carried to Redis once more, connections close.
 package app
 
 import (
@@ -27,6 +27,7 @@ import (
 	"github.com/rolesync/rolesync/internal/adminapi"
 	"github.com/rolesync/rolesync/internal/directory"
 	"github.com/rolesync/rolesync/internal/store"
+	"github.com/rolesync/rolesync/internal/traffic"
 	"github.com/rolesync/rolesync/internal/web"
 	"github.com/rolesync/rolesync/scim"
 	rolesync "github.com/rolesync/rolesync/sync"
@@ -39,6 +40,7 @@ type Service struct {
 	Redis   rolesync.Client
 	Writer  *rolesync.Writer
 	Engine  *rolesync.Engine
+	Traffic *traffic.Recorder
 	Admin   *admin.Service
 	BaseURL string // how clients reach it: the configured public URL, or the listener's
 
@@ -90,6 +92,7 @@ func New(ctx context.Context, c config.Config, log *slog.Logger) (_ *Service, er
 	}
 	s.Writer = rolesync.NewWriter(s.Store, s.Redis, c.Redis.Prefix, log)
 	s.Engine = rolesync.New(rolesync.Options{Store: s.Store, Writer: s.Writer, Log: log})
+	s.Traffic = traffic.New(s.Store, log)
 	s.server = s.newServer()
 	return s, nil
 }
@@ -181,9 +184,9 @@ func (s *Service) LocalURL() string {
 func (s *Service) newServer() *http.Server {
 	scimHandler := &scim.Handler{
 		Store: s.Store, Engine: s.Engine, Log: s.log, BaseURL: s.BaseURL,
-		MaxBody: int64(s.Config.SCIM.MaxBody), Now: directory.Now, RequestID: web.RequestID,
+		MaxBody: int64(s.Config.SCIM.MaxBody), Now: directory.Now, RequestID: web.RequestID, Traffic: s.Traffic,
 	}
-	s.Admin = &admin.Service{Store: s.Store, Engine: s.Engine, Now: directory.Now, Forget: scimHandler.Forget}
+	s.Admin = &admin.Service{Store: s.Store, Engine: s.Engine, Traffic: s.Traffic, Now: directory.Now, Forget: scimHandler.Forget}
 	parts := []mounter{
 		scimHandler,
 		&adminapi.Handler{Admin: s.Admin, Log: s.log, RequestID: web.RequestID, SCIMURL: func(id directory.ConnectionID) string {
@@ -228,16 +231,20 @@ func (s *Service) redisState(context.Context) web.State {
 // stop.
 func (s *Service) Run(ctx context.Context) error {
 	defer s.Close()
-	// The writer outlives the engine, and both outlive the last request.
+	// The writer outlives the engine, and all of them outlive the last request.
 	engineCtx, stopEngine := context.WithCancel(context.WithoutCancel(ctx))
 	writerCtx, stopWriter := context.WithCancel(context.WithoutCancel(ctx))
-	var engine, writer sync.WaitGroup
+	trafficCtx, stopTraffic := context.WithCancel(context.WithoutCancel(ctx))
+	var engine, writer, recorder sync.WaitGroup
 	engine.Go(func() { s.Engine.Run(engineCtx) })
 	writer.Go(func() { s.Writer.Run(writerCtx) })
 	defer writer.Wait()
 	defer stopWriter()
 	defer engine.Wait()
 	defer stopEngine()
+	recorder.Go(func() { s.Traffic.Run(trafficCtx) })
+	defer recorder.Wait()
+	defer stopTraffic()
 
 	served := make(chan error, 1)
 	go func() { served <- s.server.Serve(s.listener) }()

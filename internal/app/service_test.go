@@ -166,3 +166,37 @@ func (b *logBuffer) String() string {
 
 // discard is for a service that is not to start.
 var discard = slog.New(slog.DiscardHandler)
+
+// A person sees a request at once, and after the service was stopped and started again.
+func TestHealthOfAConnectionOutlivesTheService(t *testing.T) {
+	c := settings(t)
+	r := start(t, c)
+	organization, path, token := r.connection(t, "Initech")
+	id := directory.ConnectionID(strings.TrimPrefix(path, "/scim/v2/"))
+	look := func(r *running) admin.Health {
+		t.Helper()
+		health, err := r.Admin.Health(t.Context(), admin.Actor{Name: "test"}, organization, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return health
+	}
+	if health := look(r); health.Status != admin.NeverUsed {
+		t.Errorf("before the first request: %+v", health)
+	}
+	if status, body := r.ask(t, "POST", path+"/Users", token, user("anna@initech.example")); status != http.StatusCreated {
+		t.Fatalf("POST = %d %s", status, body)
+	}
+	if health := look(r); health.Status != admin.Healthy || len(health.Kinds) != 1 || health.Kinds[0].Succeeded != 1 {
+		t.Errorf("after it: %+v", health)
+	}
+	if status, _ := r.ask(t, "POST", path+"/Users", token, user("anna@initech.example")); status != http.StatusConflict {
+		t.Fatalf("POST of the same = %d, want 409", status)
+	}
+	if err := r.end(t); err != nil {
+		t.Fatal(err)
+	}
+	if health := look(start(t, c)); health.Status != admin.Failing || health.Kinds[0].Failed != 1 || !strings.Contains(health.Reason, "409") {
+		t.Errorf("after a restart: %+v", health)
+	}
+}
