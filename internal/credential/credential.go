@@ -1,7 +1,7 @@
 // Package credential makes and checks machine credentials: bearer tokens of
-// connections and keys of the admin API.
+// connections, secrets of their OAuth clients, and keys of the admin API.
 //
-// A token is 256 random bits, so it needs no slow hash: what is stored is its
+// A token (or secret, or key: here they are one) is 256 random bits, so it needs no slow hash: what is stored is its
 // HMAC-SHA-256, which a thief of the database cannot turn back, and comparison is
 // in constant time. The token itself is returned once, by New, and kept nowhere.
 package credential
@@ -19,8 +19,10 @@ import (
 
 // The prefixes let a secret scanner, and a person, tell what was leaked.
 const (
-	SCIMToken = "rs_scim_"
-	AdminKey  = "rs_admin_"
+	SCIMToken    = "rs_scim_"   // made by an admin
+	ClientSecret = "rs_client_" // of an OAuth client
+	AccessToken  = "rs_access_" // given to an OAuth client
+	AdminKey     = "rs_admin_"
 )
 
 // Digest is the stored form of a token.
@@ -43,6 +45,10 @@ type Stored struct {
 	LastFour  string // the end of the token, so that a person can tell two apart
 	CreatedAt time.Time
 	ExpiresAt time.Time // zero: it does not expire
+
+	// LastUsedAt is to the minute for a token that an admin made, exact for a client's
+	// secret, and not kept of others. Zero: never.
+	LastUsedAt time.Time
 }
 
 // New returns a fresh token with the given prefix, and what to store of it.
@@ -64,7 +70,10 @@ func (s Stored) Live(now time.Time) bool { return s.ExpiresAt.IsZero() || now.Be
 
 // Matches reports whether token is this credential and still live, in time that
 // does not depend on the token.
-func (s Stored) Matches(token string, now time.Time) bool {
-	d := Hash(token)
+func (s Stored) Matches(token string, now time.Time) bool { return s.MatchesDigest(Hash(token), now) }
+
+// MatchesDigest is Matches for a token that was hashed already, as for comparing it with
+// many.
+func (s Stored) MatchesDigest(d Digest, now time.Time) bool {
 	return subtle.ConstantTimeCompare(d[:], s.Digest[:]) == 1 && s.Live(now)
 }

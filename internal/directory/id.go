@@ -29,6 +29,7 @@ const (
 	connectionPrefix   = "conn_"
 	userPrefix         = "usr_"
 	groupPrefix        = "grp_"
+	clientPrefix       = "cli_"
 	idLength           = 26
 )
 
@@ -55,6 +56,12 @@ func NewFailureID() string { return newID("fail_") }
 
 // NewKeyID returns a fresh id of an admin key or a token: "key_…".
 func NewKeyID() string { return newID("key_") }
+
+// NewClientID returns a fresh id of an OAuth client: "cli_…".
+func NewClientID() string { return newID(clientPrefix) }
+
+// ParseClientID checks the form of an id that came from outside.
+func ParseClientID(s string) (string, error) { return s, check(s, clientPrefix, "client") }
 
 // ParseOrganizationID checks the form of an id that came from outside.
 func ParseOrganizationID(s string) (OrganizationID, error) {

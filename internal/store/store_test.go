@@ -40,6 +40,7 @@ var conformance = []struct {
 	{"organizations", testOrganizations},
 	{"connections", testConnections},
 	{"tokens", testTokens},
+	{"clients", testClients},
 	{"admin keys", testAdminKeys},
 	{"users", testUsers},
 	{"user conflicts", testUserConflicts},
