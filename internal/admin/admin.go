@@ -48,6 +48,8 @@ type (
 	Connection = store.Connection
 	// Token is what is known of a connection's token, which is not the token itself.
 	Token = credential.Stored
+	// Client is what is known of an OAuth client, which is not its secret.
+	Client = store.Client
 	// AdminKey is what is known of an admin key, which is not the key itself.
 	AdminKey = store.AdminKey
 	// WaitingMember is a member of a group that is no user yet.

@@ -291,6 +291,44 @@ func TestRotationsAtOnceKeepTwoTokens(t *testing.T) {
 	})
 }
 
+func TestClientsAtOnceKeepTwo(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *admin.Service) {
+		ctx := t.Context()
+		org, c, _ := tenant(t, s)
+		var secrets [5]string
+		var wait sync.WaitGroup
+		for i := range secrets {
+			wait.Go(func() {
+				var err error
+				if _, secrets[i], err = s.CreateClient(ctx, by, org, c.ID, time.Time{}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wait.Wait()
+		c, err := s.Connection(ctx, by, org, c.ID)
+		check(t, err)
+		live := 0
+		for _, secret := range secrets {
+			if slices.ContainsFunc(c.Clients, func(known admin.Client) bool { return known.Matches(secret, directory.Now()) }) {
+				live++
+			}
+		}
+		if len(c.Clients) != admin.LiveClients || live != admin.LiveClients || len(c.Tokens) != 1 {
+			t.Errorf("%d clients, %d of them live, want %d beside the token", len(c.Clients), live, admin.LiveClients)
+		}
+		check(t, s.DeleteClient(ctx, by, org, c.ID, c.Clients[0].ID))
+		for _, id := range []string{c.Clients[0].ID, c.Tokens[0].ID, "cli_\x00"} {
+			if err := s.DeleteClient(ctx, by, org, c.ID, id); !fault.Is(err, fault.NotFound) {
+				t.Errorf("DeleteClient(%q) = %v, want NotFound", id, err)
+			}
+		}
+		if _, _, err := s.CreateClient(ctx, by, org, c.ID, directory.Now()); !fault.Is(err, fault.Invalid) {
+			t.Errorf("a client that has ended: %v, want Invalid", err)
+		}
+	})
+}
+
 func TestRefusedChangeLeavesNoTrace(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, s *admin.Service) {
 		ctx := t.Context()
@@ -311,6 +349,8 @@ func TestRefusedChangeLeavesNoTrace(t *testing.T) {
 			},
 			"rotate a token of another organization": func() error { _, _, err := s.RotateToken(ctx, by, other, c.ID, time.Time{}); return err },
 			"delete a token of another organization": func() error { return s.DeleteToken(ctx, by, other, c.ID, c.Tokens[0].ID) },
+			"make a client of another organization":  func() error { _, _, err := s.CreateClient(ctx, by, other, c.ID, time.Time{}); return err },
+			"delete a client that is not there":      func() error { return s.DeleteClient(ctx, by, org, c.ID, "cli_1") },
 			"delete a token that is not there":       func() error { return s.DeleteToken(ctx, by, org, c.ID, "key_1") },
 			"a connection of nobody": func() error {
 				_, _, err := s.CreateConnection(ctx, by, nobody, admin.NewConnection{Name: "x", Kind: directory.SCIM})

@@ -12,10 +12,6 @@ import (
 	"github.com/rolesync/rolesync/internal/store"
 )
 
-// LiveTokens is how many tokens of a connection are valid beside each other: a new one
-// can be put into the identity provider while the old one still works.
-const LiveTokens = 2
-
 // NewConnection describes a connection to be made.
 type NewConnection struct {
 	Name           string
@@ -113,38 +109,6 @@ func (s *Service) setConnection(ctx context.Context, by Actor, organization dire
 		return Connection{}, err
 	}
 	return s.Connection(ctx, by, organization, id)
-}
-
-// RotateToken makes a new token of a connection, returned here and never again. The
-// newest LiveTokens stay valid, older ones end at once.
-func (s *Service) RotateToken(ctx context.Context, by Actor, organization directory.OrganizationID, id directory.ConnectionID, expiresAt time.Time) (stored Token, token string, err error) {
-	now := s.now()
-	expiresAt, err = expiry(expiresAt, now)
-	if err != nil {
-		return stored, "", err
-	}
-	token, stored = credential.New(credential.SCIMToken, now, expiresAt)
-	err = s.changeConnection(ctx, by, organization, id, func(tx *store.Tx) (string, map[string]any) {
-		tx.CreateToken(stored)
-		tx.KeepTokens(LiveTokens)
-		return "token.created", map[string]any{"token": stored.ID, "last_four": stored.LastFour}
-	})
-	if err != nil {
-		return Token{}, "", err
-	}
-	return stored, token, nil
-}
-
-// DeleteToken ends a token of a connection at once. The last one may be deleted too:
-// then the identity provider is locked out until a new one is made.
-func (s *Service) DeleteToken(ctx context.Context, by Actor, organization directory.OrganizationID, id directory.ConnectionID, token string) error {
-	if !storable(token) {
-		return fault.New(fault.NotFound, "there is no token %q", first(token))
-	}
-	return s.changeConnection(ctx, by, organization, id, func(tx *store.Tx) (string, map[string]any) {
-		tx.DeleteToken(token)
-		return "token.deleted", map[string]any{"token": token}
-	})
 }
 
 // changeConnection runs a change of one connection alone in its organization, so that

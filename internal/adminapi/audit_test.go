@@ -33,6 +33,8 @@ func TestEveryChangeIsAudited(t *testing.T) {
 	path := "/organizations/" + org
 	token := into[named](s.do("POST", path+"/connections/"+c.ID+"/tokens", nil).want(201))
 	s.do("DELETE", path+"/connections/"+c.ID+"/tokens/"+token.ID, nil).want(204)
+	client := into[createdClient](s.do("POST", path+"/connections/"+c.ID+"/clients", nil).want(201))
+	s.do("DELETE", path+"/connections/"+c.ID+"/clients/"+client.ID, nil).want(204)
 	s.do("POST", path+"/connections/"+c.ID+"/disable", nil).want(200)
 	s.do("PATCH", path+"/connections/"+c.ID, object{"strict": true}).want(200)
 	s.do("PATCH", path+"/connections/"+c.ID, object{}).want(200) // changes nothing
@@ -61,7 +63,8 @@ func TestEveryChangeIsAudited(t *testing.T) {
 		}
 	}
 	want := []did{
-		{"rules.published", org}, {"connection.enabled", c.ID}, {"connection.changed", c.ID}, {"connection.disabled", c.ID}, {"token.deleted", c.ID}, {"token.created", c.ID},
+		{"rules.published", org}, {"connection.enabled", c.ID}, {"connection.changed", c.ID}, {"connection.disabled", c.ID},
+		{"client.deleted", c.ID}, {"client.created", c.ID}, {"token.deleted", c.ID}, {"token.created", c.ID},
 		{"connection.created", c.ID}, {"organization.created", org},
 	}
 	if diff := cmp.Diff(want, read(path+"/audit")); diff != "" {

@@ -231,6 +231,8 @@ func TestAnotherOrganizationsIDsDoNotExist(t *testing.T) {
 	anna := facts.user("anna@other.com", true)
 	group := facts.group("Engineering", string(anna), "somebody@other.com")
 
+	client := into[createdClient](s.do("POST", "/organizations/"+other+"/connections/"+theirs.ID+"/clients", nil).want(201))
+
 	base := "/organizations/" + acme
 	for _, call := range [][2]string{
 		{"GET", "/connections/" + theirs.ID},
@@ -241,6 +243,10 @@ func TestAnotherOrganizationsIDsDoNotExist(t *testing.T) {
 		{"POST", "/connections/" + theirs.ID + "/tokens"},
 		{"DELETE", "/connections/" + theirs.ID + "/tokens/" + theirs.Tokens[0].ID},
 		{"DELETE", "/connections/" + mine.ID + "/tokens/" + theirs.Tokens[0].ID},
+		{"GET", "/connections/" + theirs.ID + "/clients"},
+		{"POST", "/connections/" + theirs.ID + "/clients"},
+		{"DELETE", "/connections/" + theirs.ID + "/clients/" + client.ID},
+		{"DELETE", "/connections/" + mine.ID + "/clients/" + client.ID},
 		{"GET", "/connections/" + theirs.ID + "/pending"},
 		{"GET", "/users/" + string(anna)},
 		{"GET", "/users/anna@other.com"},

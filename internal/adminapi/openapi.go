@@ -20,6 +20,7 @@ var tags = []*huma.Tag{
 	{Name: "organizations", Description: "The customers."},
 	{Name: "connections", Description: "Identity-provider integrations of an organization."},
 	{Name: "tokens", Description: "The bearer tokens of a connection."},
+	{Name: "clients", Description: "The OAuth clients of a connection, for identity providers that ask for a token URL, a client id and a client secret."},
 	{Name: "schemas", Description: "What an organization adds to the attributes that SCIM knows."},
 	{Name: "roles", Description: "What rules may grant, in every organization."},
 	{Name: "rules", Description: "Which groups give which roles, in one organization."},

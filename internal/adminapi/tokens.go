@@ -16,9 +16,12 @@ type Token struct {
 	LastFour  string    `json:"last_four" doc:"The end of the token, to tell it from others."`
 	CreatedAt time.Time `json:"created_at" doc:"When it was made."`
 	ExpiresAt time.Time `json:"expires_at,omitzero" doc:"When it ends; absent: never."`
+	LastUsed  time.Time `json:"last_used_at,omitzero" doc:"When the identity provider used it last, to the minute; absent: never."`
 }
 
-func tokenOf(s admin.Token) Token { return Token{s.ID, s.LastFour, s.CreatedAt, s.ExpiresAt} }
+func tokenOf(s admin.Token) Token {
+	return Token{s.ID, s.LastFour, s.CreatedAt, s.ExpiresAt, s.LastUsedAt}
+}
 
 func tokensOf(stored []admin.Token) []Token {
 	tokens := make([]Token, len(stored))
