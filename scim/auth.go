@@ -27,27 +27,68 @@ import (
 // bounded: see connectionCache.
 func (h *Handler) authenticate(r *http.Request) (store.Connection, error) {
 	token := bearer(r.Header.Get("Authorization"))
-	id, err := directory.ParseConnectionID(mux.Vars(r)["connection"])
-	if token == "" || err != nil {
+	if token == "" {
 		return store.Connection{}, unauthorized()
 	}
-	connection, err := h.connections.open(r.Context(), id, token, h.now(), h.Store.Connection)
+	connection, err := h.open(r, presented{digest: credential.Hash(token)})
+	if err == nil && connection.Disabled {
+		err = about{fault.New(fault.Forbidden, "the connection %s is disabled: its users, groups and roles are frozen as they are", connection.ID), scopeOfConnection(connection)}
+	}
 	if err != nil {
 		return store.Connection{}, err
-	}
-	if connection.Disabled {
-		return store.Connection{}, about{fault.New(fault.Forbidden,
-			"the connection %s is disabled: its users, groups and roles are frozen as they are", id), scopeOfConnection(connection)}
 	}
 	return connection, nil
 }
 
-// opens compares the token with every live one of the connection, in constant time.
-func opens(c store.Connection, token string, now time.Time) bool {
+// open returns the connection that the request's path names, disabled or not, if the
+// credential opens it.
+func (h *Handler) open(r *http.Request, p presented) (store.Connection, error) {
+	id, err := directory.ParseConnectionID(mux.Vars(r)["connection"])
+	if err != nil {
+		return store.Connection{}, unauthorized()
+	}
+	now := h.now()
+	connection, fresh, err := h.connections.open(r.Context(), id, p, now, h.Store.Connection)
+	if fresh {
+		h.noteUse(r.Context(), connection, p, now)
+	}
+	return connection, err
+}
+
+// noteUse notes, once in a while, that a token was used. It must not fail a request.
+func (h *Handler) noteUse(ctx context.Context, c store.Connection, p presented, now time.Time) {
+	for _, t := range c.Tokens {
+		if p.client == "" && t.MatchesDigest(p.digest, now) && now.Sub(t.LastUsedAt) >= useTime {
+			if err := h.Store.TokenUsed(ctx, store.Scope{Organization: c.Organization, Connection: c.ID}, t.ID, now); err != nil {
+				h.Log.WarnContext(ctx, "use of a token not noted", "error", err, "connection", c.ID, "request", h.requestID(ctx))
+			}
+		}
+	}
+}
+
+// presented is a credential as a request shows it, hashed once.
+type presented struct {
+	client string // the OAuth client whose secret it is; "": it is a bearer token
+	digest credential.Digest
+}
+
+// opens compares the credential with every live one of the connection, in constant time.
+func (p presented) opens(c store.Connection, now time.Time) bool {
 	open := false
 	for i := range c.Tokens {
-		if c.Tokens[i].Matches(token, now) {
+		if c.Tokens[i].MatchesDigest(p.digest, now) && p.client == "" {
 			open = true
+		}
+	}
+	for i := range c.Clients {
+		client := &c.Clients[i]
+		if client.MatchesDigest(p.digest, now) && p.client == client.ID {
+			open = true
+		}
+		for j := range client.Tokens {
+			if client.Tokens[j].MatchesDigest(p.digest, now) && p.client == "" {
+				open = true
+			}
 		}
 	}
 	return open
@@ -71,14 +112,17 @@ func bearer(header string) string {
 func (h *Handler) Forget(id directory.ConnectionID) { h.connections.forget(id) }
 
 const (
-	cacheTime = 2 * time.Second  // a revoked token works at most this long
-	cacheSize = 10_000           // connections, and as many refusals
-	readTime  = 10 * time.Second // of a connection
+	cacheTime  = 2 * time.Second  // a revoked token works at most this long
+	cacheSize  = 10_000           // connections, and as many refusals
+	readTime   = 10 * time.Second // of a connection
+	maxReading = 8                // connections at a time
+	useTime    = time.Minute      // between two notes that a token was used
 )
 
 // connectionCache keeps connections that were opened lately, and what did not open
 // one lately: the same wrong token again costs no query. Of other wrong tokens, those
-// that come at once share one query, so that a connection is never read twice at a time.
+// that come at once share one query, so that a connection is never read twice at a time;
+// and few connections are, so that whoever tries many takes no more of the database.
 type connectionCache struct {
 	flight singleflight.Group
 
@@ -86,6 +130,7 @@ type connectionCache struct {
 	epoch   int64 // raised by forget, so that no load from before it is stored after
 	entries map[directory.ConnectionID]cachedConnection
 	refused map[refusal]refused
+	slots   chan struct{} // one for each reading under way; nil before the first
 }
 
 type cachedConnection struct {
@@ -93,10 +138,10 @@ type cachedConnection struct {
 	until      time.Time
 }
 
-// refusal is a token that did not open a connection.
+// refusal is a credential that did not open a connection.
 type refusal struct {
 	connection directory.ConnectionID
-	token      credential.Digest
+	presented  presented
 }
 
 // refused is since when a token is known to open nothing, and which connection it does
@@ -108,25 +153,26 @@ type refused struct {
 
 type readConnection = func(context.Context, directory.ConnectionID) (store.Connection, error)
 
-// open returns the connection if the token opens it, else an Unauthorized fault.
-func (c *connectionCache) open(ctx context.Context, id directory.ConnectionID, token string, now time.Time, read readConnection) (store.Connection, error) {
+// open returns the connection if the credential opens it, else an Unauthorized fault. It
+// is fresh if it was read for this request.
+func (c *connectionCache) open(ctx context.Context, id directory.ConnectionID, p presented, now time.Time, read readConnection) (_ store.Connection, fresh bool, _ error) {
 	connection, epoch, cached := c.get(id, now)
-	if cached && opens(connection, token, now) {
-		return connection, nil
+	if cached && p.opens(connection, now) {
+		return connection, false, nil
 	}
-	attempt := refusal{id, credential.Hash(token)} // for an unknown connection, too: it takes as long
+	attempt := refusal{id, p}
 	if scope, refused := c.refusedLately(attempt, now); refused {
-		return store.Connection{}, about{unauthorized(), scope}
+		return store.Connection{}, false, about{unauthorized(), scope}
 	}
 	var scope store.Scope
 	for range 2 {
 		connection, own, err := c.load(ctx, id, epoch, read)
 		switch {
-		case err == nil && connection.Kind == directory.SCIM && opens(connection, token, now):
+		case err == nil && connection.Kind == directory.SCIM && p.opens(connection, now):
 			c.put(connection, epoch, now)
-			return connection, nil
+			return connection, own, nil
 		case err != nil && !fault.Is(err, fault.NotFound):
-			return store.Connection{}, err
+			return store.Connection{}, false, err
 		}
 		scope = scopeOfConnection(connection)
 		if own {
@@ -136,7 +182,7 @@ func (c *connectionCache) open(ctx context.Context, id directory.ConnectionID, t
 		// is read, or joined, from now on began after this request.
 	}
 	c.refuse(attempt, epoch, now, scope)
-	return store.Connection{}, about{unauthorized(), scope}
+	return store.Connection{}, false, about{unauthorized(), scope}
 }
 
 // load reads a connection, or waits for who is reading it already: then it is not our
@@ -148,7 +194,14 @@ func (c *connectionCache) load(ctx context.Context, id directory.ConnectionID, e
 		// Others wait for it, so it does not end with the request that began it.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTime)
 		defer cancel()
-		return read(ctx, id)
+		slots := c.reading()
+		select {
+		case slots <- struct{}{}:
+			defer func() { <-slots }()
+			return read(ctx, id)
+		case <-ctx.Done():
+			return nil, fault.Wrap(fault.Unavailable, ctx.Err(), "too many connections are asked for at once; try again")
+		}
 	})
 	select {
 	case result := <-reading:
@@ -157,6 +210,15 @@ func (c *connectionCache) load(ctx context.Context, id directory.ConnectionID, e
 	case <-ctx.Done():
 		return store.Connection{}, false, fault.Wrap(fault.Unavailable, ctx.Err(), "the request ended before its token was checked")
 	}
+}
+
+func (c *connectionCache) reading() chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.slots == nil {
+		c.slots = make(chan struct{}, maxReading)
+	}
+	return c.slots
 }
 
 func (c *connectionCache) get(id directory.ConnectionID, now time.Time) (store.Connection, int64, bool) {

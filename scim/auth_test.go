@@ -18,17 +18,18 @@ import (
 // doorkeeper reads one connection, whose tokens may change, and counts.
 type doorkeeper struct {
 	connectionCache
-	id    directory.ConnectionID
-	reads int
-	mu    sync.Mutex
-	known []credential.Stored
-	slow  chan struct{} // a reading waits for it, after it has read
+	id      directory.ConnectionID
+	reads   int
+	mu      sync.Mutex
+	known   []credential.Stored
+	clients []store.Client
+	slow    chan struct{} // a reading waits for it, after it has read
 }
 
 func (d *doorkeeper) read(_ context.Context, id directory.ConnectionID) (store.Connection, error) {
 	d.mu.Lock()
 	d.reads++
-	c := store.Connection{Connection: directory.Connection{ID: d.id, Kind: directory.SCIM}, Tokens: d.known}
+	c := store.Connection{Connection: directory.Connection{ID: d.id, Kind: directory.SCIM}, Tokens: d.known, Clients: d.clients}
 	d.mu.Unlock()
 	if d.slow != nil {
 		<-d.slow
@@ -47,8 +48,10 @@ func (d *doorkeeper) newToken() string {
 	return token
 }
 
+func bearerToken(token string) presented { return presented{digest: credential.Hash(token)} }
+
 func (d *doorkeeper) try(id directory.ConnectionID, token string, now time.Time) bool {
-	_, err := d.open(context.Background(), id, token, now, d.read)
+	_, _, err := d.open(context.Background(), id, bearerToken(token), now, d.read)
 	return err == nil
 }
 
@@ -80,6 +83,50 @@ func TestWrongTokenAgainCostsNoQuery(t *testing.T) {
 	if d.try(d.id, "wrong", now.Add(cacheTime)); d.reads != 1 {
 		t.Errorf("after Forget: %d queries, want 1", d.reads)
 	}
+}
+
+func TestWrongSecretAgainCostsNoQuery(t *testing.T) {
+	now := time.Now()
+	secret, stored := credential.New(credential.ClientSecret, now, time.Time{})
+	stored.ID = directory.NewClientID()
+	d := &doorkeeper{id: directory.NewConnectionID(), clients: []store.Client{{Stored: stored}}}
+	try := func(id directory.ConnectionID, client, secret string) bool {
+		_, _, err := d.open(context.Background(), id, presented{client, credential.Hash(secret)}, now, d.read)
+		return err == nil
+	}
+	for _, id := range []directory.ConnectionID{d.id, directory.NewConnectionID()} {
+		d.reads = 0
+		for range 100 {
+			if try(id, stored.ID, "wrong") {
+				t.Fatal("a wrong secret opens")
+			}
+		}
+		if d.reads != 1 {
+			t.Errorf("a hundred times the same wrong secret: %d queries, want 1", d.reads)
+		}
+	}
+	if !try(d.id, stored.ID, secret) || try(d.id, directory.NewClientID(), secret) || d.try(d.id, secret, now) {
+		t.Error("a right secret does not open, or opens for another client or as a token")
+	}
+}
+
+func TestFewConnectionsAreReadAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &doorkeeper{id: directory.NewConnectionID(), slow: make(chan struct{})}
+		var clients sync.WaitGroup
+		for range 100 {
+			clients.Go(func() { d.try(directory.NewConnectionID(), "wrong", time.Now()) })
+		}
+		synctest.Wait()
+		if d.reads != maxReading {
+			t.Errorf("%d connections are read at once, want %d", d.reads, maxReading)
+		}
+		close(d.slow)
+		clients.Wait()
+		if d.reads != 100 {
+			t.Errorf("%d connections were read in the end, want 100", d.reads)
+		}
+	})
 }
 
 func TestRefusalsAreBounded(t *testing.T) {
@@ -138,7 +185,7 @@ func TestRequestDoesNotOutliveItsClientForAToken(t *testing.T) {
 		d := &doorkeeper{id: directory.NewConnectionID(), slow: make(chan struct{})}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, err := d.open(ctx, d.id, "any", time.Now(), d.read); !fault.Is(err, fault.Unavailable) {
+		if _, _, err := d.open(ctx, d.id, bearerToken("any"), time.Now(), d.read); !fault.Is(err, fault.Unavailable) {
 			t.Errorf("error = %v", err)
 		}
 		close(d.slow)

@@ -92,6 +92,12 @@ func (h *Handler) getProvider(c *call) (answer, error) {
 			"description": "The token of the connection, in the Authorization header.",
 			"specUri":     "https://www.rfc-editor.org/info/rfc6750",
 			"primary":     true,
+		}, {
+			"type":        "oauth2",
+			"name":        "OAuth 2.0 Client Credentials",
+			"description": "A token from oauth/token of the connection, for a client id and secret, in the Authorization header.",
+			"specUri":     "https://www.rfc-editor.org/info/rfc6749",
+			"primary":     false,
 		}},
 	})
 	return c.discover([]document{config}, "")

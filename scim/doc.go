@@ -1,8 +1,8 @@
 // Package scim speaks SCIM 2.0 (RFC 7643, RFC 7644) with identity providers: Users
 // and Groups under /scim/v2/{connection}, in the dialects of Okta and Entra ID.
 //
-// It owns the protocol: routes, bearer tokens, the guard against bad input, the
-// normal form of resources, PATCH, filters, rendering, errors. It must not know
+// It owns the protocol: routes, bearer tokens and the OAuth endpoint that gives them, the
+// guard against bad input, the normal form of resources, PATCH, filters, rendering, errors. It must not know
 // Redis, SQL, or how rules are evaluated: facts are changed through rolesync.Engine
 // and read from internal/store. It is the only importer of elimity-com/scim, of which
 // it takes the schema model and the error constants; filter-parser gives the trees of
@@ -34,8 +34,9 @@
 //     it, the connection is cut. An answer to a change is made as a whole.
 //   - Every request is bound to the organization of the connection in its path. Any
 //     other id is a 404, whatever its form.
-//   - An answer is a SCIM document of type application/scim+json, errors included. No
-//     internal text leaves; it is logged, once.
+//   - An answer is a SCIM document of type application/scim+json, errors included, but
+//     for the token endpoint, which speaks OAuth. No internal text leaves; it is logged,
+//     once.
 //   - What an organization's own schemas do not know, or no longer know, is not shown: a
 //     stored resource is sent as it is only when its schemas are SCIM's own.
 //   - No filter is dropped: what is not served is a 400, never an unfiltered list. What
@@ -117,11 +118,20 @@
 //	groups of a user               those of its connection, shown as direct. A creation does
 //	                               not show them
 //	e-mail address of a user       the primary one, else that of type work, else the first
-//	wrong token                    401, the same for a connection that does not exist;
+//	wrong token or client secret   401, the same for a connection that does not exist;
 //	                               repeated within 2 s it is refused without a query, and
-//	                               wrong tokens of a connection that come at once share one.
-//	                               How many connections are tried is for a proxy to limit
-//	disabled connection            403 with a valid token, for reading too: it is frozen
+//	                               wrong ones of a connection that come at once share one.
+//	                               At most 8 connections are read at a time, and of the body
+//	                               at most 64 KiB, at the token endpoint. How many requests
+//	                               come from an address is for a proxy to limit
+//	OAuth client                   Basic or client_secret_post, not both (RFC 6749 §2.3); scope
+//	                               and unknown parameters are ignored; no parameter twice or
+//	                               in the URL. Opaque tokens for an hour, 20 live ones a
+//	                               client; they end with it. What §5.2 has no code for is
+//	                               temporarily_unavailable or server_error
+//	last use of a token            kept to the minute; of a client, when it gets a token
+//	disabled connection            403 with a valid token, for reading too: it is frozen; no
+//	                               new tokens (400 unauthorized_client)
 //	unknown endpoint, no token     401; with a token 404
 //	parameter names                without regard to case; filter, count … twice is a 400
 //	filter on an unknown attribute 400 invalidFilter, by name; in a search of all types it is

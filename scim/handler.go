@@ -72,6 +72,7 @@ func (h *Handler) Mount(r *mux.Router) {
 	route("/.search", methods{"POST": searched(h.searchAll)})
 	route("/Bulk", methods{"POST": h.bulk})
 	route("/Me", unsupported)
+	r.Path("/oauth/token").HandlerFunc(h.issueToken)
 	r.PathPrefix("").Handler(h.serve(nil))
 }
 

@@ -194,8 +194,13 @@ func TestDiscovery(t *testing.T) {
 		"bulk":    map[string]any{"supported": true, "maxOperations": 5000.0, "maxPayloadSize": float64(1 << 20)},
 		"filter":  map[string]any{"supported": true, "maxResults": 1000.0}, "changePassword": off, "sort": on, "etag": on,
 		"pagination": map[string]any{"cursor": true, "index": true, "defaultPaginationMethod": "index", "defaultPageSize": 100.0, "maxPageSize": 1000.0},
-		"authenticationSchemes": []any{map[string]any{"type": "oauthbearertoken", "name": "OAuth Bearer Token", "primary": true,
-			"description": "The token of the connection, in the Authorization header.", "specUri": "https://www.rfc-editor.org/info/rfc6750"}},
+		"authenticationSchemes": []any{
+			map[string]any{"type": "oauthbearertoken", "name": "OAuth Bearer Token", "primary": true,
+				"description": "The token of the connection, in the Authorization header.", "specUri": "https://www.rfc-editor.org/info/rfc6750"},
+			map[string]any{"type": "oauth2", "name": "OAuth 2.0 Client Credentials", "primary": false,
+				"description": "A token from oauth/token of the connection, for a client id and secret, in the Authorization header.",
+				"specUri":     "https://www.rfc-editor.org/info/rfc6749"},
+		},
 		"meta": map[string]any{"resourceType": "ServiceProviderConfig", "location": tn.base + "/ServiceProviderConfig"},
 	}
 	if diff := cmp.Diff(want, provider.body); diff != "" {
