@@ -18,6 +18,12 @@ func (l *loader) check() {
 	if size := l.config.SCIM.MaxBody; size < 1<<10 || size > 1<<30 {
 		l.refuse("scim.max_body", "%s is not between 1KiB and 1GiB", size)
 	}
+	if n := l.config.SCIM.RateLimit; n < 0 || n > 10_000 {
+		l.refuse("scim.rate_limit", "%d is not between 0 and 10000", n)
+	}
+	if n := l.config.SCIM.RateBurst; n < 0 || n > 100_000 {
+		l.refuse("scim.rate_burst", "%d is not between 0 and 100000", n)
+	}
 }
 
 func (l *loader) checkAddresses() {

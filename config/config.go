@@ -76,6 +76,11 @@ func (r Redis) Embedded() bool { return r.URL.IsZero() && len(r.Addresses) == 0 
 type SCIM struct {
 	// MaxBody is the largest request body that is read: 1KiB to 1GiB.
 	MaxBody Size `yaml:"max_body" env:"MAX_BODY"`
+	// RateLimit is how many requests a second a connection may make in the long run,
+	// unless it has its own limit: 0 (any number) to 10,000. Each process counts for itself.
+	RateLimit int `yaml:"rate_limit" env:"RATE_LIMIT"`
+	// RateBurst is how many it may make at once: 0 (one after the other) to 100,000.
+	RateBurst int `yaml:"rate_burst" env:"RATE_BURST"`
 }
 
 // Log says what is logged, and in which form, to standard error.
@@ -91,7 +96,7 @@ func Default() Config {
 		Data:     "./data",
 		Database: Database{MaxConnections: 16},
 		Redis:    Redis{Prefix: "rolesync", Timeout: 3 * time.Second},
-		SCIM:     SCIM{MaxBody: 10 << 20},
+		SCIM:     SCIM{MaxBody: 10 << 20, RateLimit: 50, RateBurst: 200},
 		Log:      Log{Level: slog.LevelInfo, Format: Text},
 	}
 }

@@ -110,7 +110,7 @@ redis:
   tls: true
   prefix: prod:rolesync
   timeout: 250ms
-scim: {max_body: 2MiB}
+scim: {max_body: 2MiB, rate_limit: 5, rate_burst: 10}
 log:
   level: debug
   format: json
@@ -126,7 +126,7 @@ func fullConfig() Config {
 			Addresses: []string{"a.example.com:26379", "[::1]:26379"}, Username: "app", Password: NewSecret("0123"),
 			MasterName: "main", DB: 3, TLS: true, Prefix: "prod:rolesync", Timeout: 250 * time.Millisecond,
 		},
-		SCIM: SCIM{MaxBody: 2 << 20},
+		SCIM: SCIM{MaxBody: 2 << 20, RateLimit: 5, RateBurst: 10},
 		Log:  Log{Level: slog.LevelDebug, Format: JSON},
 	}
 }
@@ -149,7 +149,7 @@ func TestLoadVariables(t *testing.T) {
 		"ROLESYNC_REDIS_USERNAME=app", "ROLESYNC_REDIS_PASSWORD=0123", "ROLESYNC_REDIS_MASTER_NAME=main",
 		"ROLESYNC_REDIS_DB=3", "ROLESYNC_REDIS_TLS=1", "ROLESYNC_REDIS_PREFIX=prod:rolesync",
 		"ROLESYNC_REDIS_TIMEOUT=250ms", "ROLESYNC_REDIS_CLUSTER=false", "ROLESYNC_REDIS_URL=",
-		"ROLESYNC_SCIM_MAX_BODY=2MiB", "ROLESYNC_LOG_LEVEL=debug", "ROLESYNC_LOG_FORMAT=json",
+		"ROLESYNC_SCIM_MAX_BODY=2MiB", "ROLESYNC_SCIM_RATE_LIMIT=5", "ROLESYNC_SCIM_RATE_BURST=10", "ROLESYNC_LOG_LEVEL=debug", "ROLESYNC_LOG_FORMAT=json",
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -59,6 +59,10 @@ func TestFileProblems(t *testing.T) {
 		{"body too small", "scim: {max_body: 1B}", `FILE:1: scim.max_body: 1B is not between 1KiB and 1GiB`},
 		{"body too large", "scim: {max_body: 2GiB}", `FILE:1: scim.max_body: 2GiB is not between 1KiB and 1GiB`},
 
+		{"rate below 0", "scim: {rate_limit: -1}", `FILE:1: scim.rate_limit: -1 is not between 0 and 10000`},
+		{"rate too high", "scim: {rate_burst: 100001}", `FILE:1: scim.rate_burst: 100001 is not between 0 and 100000`},
+		{"rate with a unit", "scim: {rate_limit: 50/s}", `FILE:1: scim.rate_limit: "50/s" is not a whole number`},
+
 		{"database of another kind", "database: {url: mysql://a:hunter2@h/d}", `FILE:1: database.url: begins with neither sqlite: nor postgres://`},
 		{"database without a path", "database: {url: 'sqlite:'}", `FILE:1: database.url: has no path behind sqlite:`},
 		{"database URL that does not parse", "database: {url: 'postgres://a:hunter2%@h/d'}", `FILE:1: database.url: is not a valid URL; signs like @ / : % # in a password are written as %40 %2F %3A %25 %23`},

@@ -50,7 +50,8 @@
 // bulk request, and a minute for the latter;
 // filter and path 8 KiB, nesting 20; 1,000 resources a page, 100 by default;
 // externalId, userName, displayName and the e-mail address 512 bytes each; 200 elements
-// of a multi-valued attribute but for members, 64 KiB a resource as it is stored (413).
+// of a multi-valued attribute but for members, 64 KiB a resource as it is stored (413);
+// 50 requests a second and connection, 200 at once, unless it is configured otherwise (429).
 //
 // # Schemas of an organization
 //
@@ -124,6 +125,11 @@
 //	                               At most 8 connections are read at a time, and of the body
 //	                               at most 64 KiB, at the token endpoint. How many requests
 //	                               come from an address is for a proxy to limit
+//	too many requests              a request over the rate waits up to 250 ms for its turn, so
+//	                               that a client which waits for answers is slowed down and
+//	                               never refused; else 429, with a Retry-After that is true if
+//	                               nobody else comes. Counted after authentication, before the
+//	                               body is read, by each process for itself; a bulk is one
 //	OAuth client                   Basic or client_secret_post, not both (RFC 6749 §2.3); scope
 //	                               and unknown parameters are ignored; no parameter twice or
 //	                               in the URL. Opaque tokens for an hour, 20 live ones a

@@ -39,6 +39,10 @@ type Handler struct {
 	// header of the request is believed.
 	BaseURL string
 
+	// RateLimit is how many requests a second a connection may make in the long run, and
+	// RateBurst how many at once, unless it has its own. RateLimit 0: any number.
+	RateLimit, RateBurst int
+
 	MaxBody   int64                        // bytes; 0: DefaultMaxBody
 	Now       func() time.Time             // nil: directory.Now
 	RequestID func(context.Context) string // nil: requests have no id
@@ -46,6 +50,7 @@ type Handler struct {
 
 	connections connectionCache
 	types       typesCache
+	limits      limits
 }
 
 // Mount adds the routes under /scim/v2/{connection}. It switches off the router's
@@ -126,16 +131,18 @@ func (h *Handler) serve(m methods) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := &call{Request: r, w: w, handler: h}
 		defer c.record()
-		connection, err := h.authenticate(r)
-		var served *types
+		var err error
+		if c.connection, err = h.authenticate(r); err == nil {
+			err = h.pace(w, r, c.connection)
+		}
 		if err == nil {
-			served, err = h.typesOf(r.Context(), connection)
+			c.types, err = h.typesOf(r.Context(), c.connection)
 		}
 		if err != nil {
 			h.fail(c, err)
 			return
 		}
-		c.connection, c.types, c.base = connection, served, h.base(r, connection.ID)
+		c.base = h.base(r, c.connection.ID)
 		method := r.Method
 		if method == "HEAD" {
 			method = "GET"
@@ -262,7 +269,9 @@ func (h *Handler) fail(c *call, err error) {
 	case http.StatusUnauthorized:
 		w.Header().Set("WWW-Authenticate", `Bearer realm="SCIM"`)
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
-		w.Header().Set("Retry-After", "1")
+		if w.Header().Get("Retry-After") == "" { // nobody has said better
+			w.Header().Set("Retry-After", "1")
+		}
 	}
 	c.fails(e, err)
 	reply(w, answer{status: e.Status, body: appendError(nil, e)})

@@ -89,6 +89,9 @@ func (h *Handler) newAccessToken(w http.ResponseWriter, r *http.Request) (access
 	if err == nil && connection.Disabled {
 		err = oauthError{"unauthorized_client", "the connection is disabled: its users, groups and roles are frozen as they are", http.StatusBadRequest}
 	}
+	if err == nil {
+		err = h.pace(w, r, connection)
+	}
 	if err != nil {
 		return accessToken{}, err
 	}
@@ -184,8 +187,11 @@ func (h *Handler) failOAuth(w http.ResponseWriter, r *http.Request, err error) {
 	if !ok {
 		e = oauthError{"server_error", "an internal error occurred", http.StatusInternalServerError}
 		// These two are no codes of §5.2, which has none for them.
-		if kind := fault.KindOf(err); kind == fault.Unavailable || kind == fault.TooMany {
-			e = oauthError{"temporarily_unavailable", "try again later", statuses[kind]}
+		switch kind, message := fault.Public(err); kind {
+		case fault.TooMany:
+			e = oauthError{"temporarily_unavailable", message, http.StatusTooManyRequests}
+		case fault.Unavailable:
+			e = oauthError{"temporarily_unavailable", "try again later", http.StatusServiceUnavailable}
 		}
 	}
 	switch {

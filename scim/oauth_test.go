@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/gorilla/mux"
 
 	"github.com/rolesync/rolesync/internal/credential"
 	"github.com/rolesync/rolesync/internal/directory"
@@ -353,4 +355,46 @@ func TestUseOfATokenIsNoted(t *testing.T) {
 			t.Errorf("two minutes later it is noted as %s later", got)
 		}
 	})
+}
+
+func TestTooManyRequestsAreToldSo(t *testing.T) {
+	s := newService(t, "")
+	s.handler.RateLimit, s.handler.RateBurst = 1, 3
+	began := directory.Now() // time stands still, however long the requests take
+	s.handler.Now = func() time.Time { return began.Add(time.Duration(s.offset.Load())) }
+	tn, other := s.newTenant(), s.newTenant()
+	id, secret := tn.newClient(time.Time{})
+	tn.grant(id, secret)
+	tn.must(200, "GET", "/Users", "")
+	tn.must(404, "GET", "/Widgets", "")
+	body := &unread{}
+	for _, path := range []string{"/Users", "/Widgets", "/Groups"} {
+		r := tn.fails(429, "", "limit of 1 requests a second, 3 at once", "GET", path, "")
+		if got := r.header.Get("Retry-After"); got != "1" {
+			t.Errorf("Retry-After = %q", got)
+		}
+	}
+	request := httptest.NewRequest("POST", "/scim/v2/"+string(tn.connection)+"/Users", body)
+	request.Header.Set("Authorization", "Bearer "+tn.token)
+	router, w := mux.NewRouter(), httptest.NewRecorder()
+	s.handler.Mount(router)
+	if router.ServeHTTP(w, request); w.Code != 429 || body.read {
+		t.Errorf("POST is answered %d, its body read: %t", w.Code, body.read)
+	}
+	g := ask(t, "POST", tn.tokenURL(), inBody(id, secret))
+	if g.status != 429 || g.header.Get("Retry-After") != "1" || !strings.Contains(g.Description, "limit of 1 requests") {
+		t.Errorf("the token endpoint answers %d %s", g.status, g.text)
+	}
+	tn.fails(401, "", "token", "GET", "/Users", "", "Authorization", "Bearer wrong") // nor does it cost a turn
+	other.must(200, "GET", "/Users", "")
+	s.offset.Store(int64(time.Second))
+	tn.must(200, "GET", "/Users", "")
+}
+
+// unread is a body that tells whether it was read.
+type unread struct{ read bool }
+
+func (u *unread) Read([]byte) (int, error) {
+	u.read = true
+	return 0, io.EOF
 }

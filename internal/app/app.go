@@ -184,7 +184,8 @@ func (s *Service) LocalURL() string {
 func (s *Service) newServer() *http.Server {
 	scimHandler := &scim.Handler{
 		Store: s.Store, Engine: s.Engine, Log: s.log, BaseURL: s.BaseURL,
-		MaxBody: int64(s.Config.SCIM.MaxBody), Now: directory.Now, RequestID: web.RequestID, Traffic: s.Traffic,
+		MaxBody: int64(s.Config.SCIM.MaxBody), RateLimit: s.Config.SCIM.RateLimit, RateBurst: s.Config.SCIM.RateBurst,
+		Now: directory.Now, RequestID: web.RequestID, Traffic: s.Traffic,
 	}
 	s.Admin = &admin.Service{Store: s.Store, Engine: s.Engine, Traffic: s.Traffic, Now: directory.Now, Forget: scimHandler.Forget}
 	parts := []mounter{

@@ -58,6 +58,7 @@ var onlyIn = map[string][]string{
 	"github.com/elimity-com/scim":    {"scim"},
 	"github.com/scim2/filter-parser": {"scim"},
 	"github.com/crewjam/saml":        {"saml"},
+	"golang.org/x/time":              {"scim"},
 	"github.com/danielgtaylor/huma":  {"internal/adminapi"},
 	"github.com/alecthomas/kong":     {"cmd/rolesync"},
 	"gopkg.in/yaml.v3":               {"config"},
