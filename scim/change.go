@@ -2,6 +2,7 @@ package scim
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/rolesync/rolesync/internal/fault"
@@ -184,12 +185,35 @@ func (c *changes) add(op operation, t target, v value) error {
 		return c.members.change(op, t, v)
 	case stored:
 		c.list = append(c.list, change{op, t, v})
+		c.ignoreWithin(t, v)
 	}
 	return nil
 }
 
+// maxIgnored bounds the list of ignored attributes, which a client decides.
+const maxIgnored = 100
+
+// ignore lists an attribute, once.
 func (c *changes) ignore(name string) {
-	z := normaliser{c.ignored}
-	z.ignore(name)
-	c.ignored = z.ignored
+	if len(c.ignored) < maxIgnored && !slices.Contains(c.ignored, name) {
+		c.ignored = append(c.ignored, strings.Clone(name))
+	}
+}
+
+// ignoreWithin lists what the objects in v state that a complex attribute has not: the
+// managerId of a OneLogin template.
+func (c *changes) ignoreWithin(t target, v value) {
+	switch {
+	case t.attr.kind != complexKind || t.sub != nil:
+	case v.kind == array:
+		for i := range v.items[:min(len(v.items), maxElements)] {
+			c.ignoreWithin(t, v.items[i].value)
+		}
+	case v.kind == object:
+		for i := range v.items {
+			if name := v.items[i].name; t.attr.subs.find(name) == nil {
+				c.ignore(t.name() + "." + name)
+			}
+		}
+	}
 }

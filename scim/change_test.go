@@ -245,8 +245,9 @@ func TestPostAndPut(t *testing.T) {
 }
 
 func TestUnknownAttributesAreListed(t *testing.T) {
-	_, asked := carryOut(t, userType, "POST", "", `{"userName":"a","shoeSize":42,"name.colour":"x","emails[":1,"`+enterprise+`":{"cubicle":"7"},"urn:x:y":{"z":1}}`)
-	want := []string{"shoeSize", "name.colour", "emails[", enterprise + ":cubicle", "urn:x:y"}
+	_, asked := carryOut(t, userType, "POST", "", `{"userName":"a","shoeSize":42,"name.colour":"x","emails[":1,"`+enterprise+`":{"cubicle":"7","MANAGER":{"managerId":"1"}},`+
+		`"urn:x:y":{"z":1},"Name":{"nick":"b"},"emails":[{"value":"a@b.c","city":"x"},{"value":"d@b.c","city":"y"}]}`)
+	want := []string{"shoeSize", "name.colour", "emails[", enterprise + ":cubicle", enterprise + ":manager.managerId", "urn:x:y", "name.nick", "emails.city"}
 	if diff := cmp.Diff(want, asked.ignored); diff != "" {
 		t.Errorf("ignored (-want +got):\n%s", diff)
 	}

@@ -26,7 +26,7 @@ func (r *resource) changeElements(n *node, c *change) error {
 
 // changeList adds to the list, replaces it, or removes it or the listed elements.
 func (r *resource) changeList(a *attribute, n *node, c *change) ([]int, error) {
-	list, err := r.list(a, c.at.path, c.value)
+	list, err := a.list(c.at.path, c.value)
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +132,7 @@ func (r *resource) setSelected(a *attribute, n *node, c *change) ([]int, error) 
 		}
 		return indexes, err
 	}
-	v, err := r.single(a, c.at.path, c.value)
+	v, err := a.single(c.at.path, c.value)
 	if err != nil {
 		return nil, err
 	}

@@ -122,13 +122,12 @@ func FuzzParseFilter(f *testing.F) {
 
 func TestSelector(t *testing.T) {
 	emails := userType.attributes.find("emails")
-	var z normaliser
 	element := func(s string) node {
 		v, err := parseJSON(s)
 		if err != nil {
 			t.Fatal(err)
 		}
-		n, err := z.single(emails, "emails", v)
+		n, err := emails.single("emails", v)
 		if err != nil {
 			t.Fatal(err)
 		}

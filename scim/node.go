@@ -2,7 +2,6 @@ package scim
 
 import (
 	"strconv"
-	"strings"
 )
 
 // node is the value of one attribute in normal form: the form that is stored. Its
@@ -49,26 +48,21 @@ func (n *node) part(sub *attribute) string {
 	return n.parts[sub.index].text
 }
 
-// normaliser brings what clients send into normal form, for POST, PUT and PATCH
+// normal returns all that v states for a, in normal form, for POST, PUT and PATCH
 // alike. Names find their attribute in any letter case; values are coerced to the
 // type that the schema gives them; null, "" and empty collections mean unset
-// (RFC 7643 §2.5); what the schema does not know is left out and listed.
-type normaliser struct {
-	ignored []string
-}
-
-// maxIgnored bounds the list of ignored attributes, which a client decides.
-const maxIgnored = 100
-
-func (z *normaliser) ignore(name string) {
-	if len(z.ignored) < maxIgnored {
-		z.ignored = append(z.ignored, strings.Clone(name))
+// (RFC 7643 §2.5); what the schema does not know is left out. where names a in errors.
+func (a *attribute) normal(where string, v value) (node, error) {
+	if !a.multi {
+		return a.single(where, v)
 	}
+	list, err := a.list(where, v)
+	return node{set: len(list) > 0, parts: list}, err
 }
 
 // list returns the elements that v states for a multi-valued attribute: those of an
 // array, or v itself, since several providers send a single value bare.
-func (z *normaliser) list(a *attribute, where string, v value) ([]node, error) {
+func (a *attribute) list(where string, v value) ([]node, error) {
 	switch v.kind {
 	case absent, null:
 		return nil, nil
@@ -78,7 +72,7 @@ func (z *normaliser) list(a *attribute, where string, v value) ([]node, error) {
 	}
 	out := make([]node, 0, len(v.items))
 	for i := range v.items {
-		n, err := z.single(a, where, v.items[i].value)
+		n, err := a.single(where, v.items[i].value)
 		if err != nil {
 			return nil, err
 		}
@@ -90,7 +84,7 @@ func (z *normaliser) list(a *attribute, where string, v value) ([]node, error) {
 }
 
 // single returns one value of a, unset when v says nothing.
-func (z *normaliser) single(a *attribute, where string, v value) (node, error) {
+func (a *attribute) single(where string, v value) (node, error) {
 	if v.kind == array { // Entra wraps single values (manager, and strings long ago)
 		switch len(v.items) {
 		case 0:
@@ -105,11 +99,11 @@ func (z *normaliser) single(a *attribute, where string, v value) (node, error) {
 	case v.kind == absent || v.kind == null || v.kind == text && v.text == "":
 		return node{}, nil
 	case a.kind == complexKind:
-		return z.complex(a, where, v)
+		return a.complex(where, v)
 	case v.kind == object:
 		// {"value": x} for a simple attribute, as Entra's older clients have it.
 		if inner := v.get("value"); inner.kind != absent && inner.kind != object && inner.kind != array {
-			return z.single(a, where, inner)
+			return a.single(where, inner)
 		}
 		return node{}, invalidValue("%s takes %s, not an object", where, a.kind)
 	}
@@ -120,27 +114,23 @@ func (z *normaliser) single(a *attribute, where string, v value) (node, error) {
 	return node{set: true, text: s}, nil
 }
 
-func (z *normaliser) complex(a *attribute, where string, v value) (node, error) {
+func (a *attribute) complex(where string, v value) (node, error) {
 	n := node{set: true, parts: make([]node, len(a.subs.list))}
 	if v.kind != object {
 		if a.value == nil {
 			return node{}, invalidValue("%s takes an object, not %s", where, describe(v))
 		}
-		inner, err := z.single(a.value, where, v) // "manager": "26118915"
+		inner, err := a.value.single(where, v) // "manager": "26118915"
 		n.parts[a.value.index] = inner
 		return n, err
 	}
 	for i := range v.items {
 		name, v := v.items[i].name, v.items[i].value
 		sub := a.subs.find(name)
-		if sub == nil {
-			z.ignore(where + "." + name)
+		if sub == nil || sub.storage != stored {
 			continue
 		}
-		if sub.storage != stored {
-			continue
-		}
-		inner, err := z.value(sub, where+"."+sub.name, v)
+		inner, err := sub.normal(where+"."+sub.name, v)
 		if err != nil {
 			return node{}, err
 		}
@@ -150,15 +140,6 @@ func (z *normaliser) complex(a *attribute, where string, v value) (node, error) 
 		return node{}, nil
 	}
 	return n, nil
-}
-
-// value returns all that v states for a.
-func (z *normaliser) value(a *attribute, where string, v value) (node, error) {
-	if !a.multi {
-		return z.single(a, where, v)
-	}
-	list, err := z.list(a, where, v)
-	return node{set: len(list) > 0, parts: list}, err
 }
 
 // describe names a value in an error.

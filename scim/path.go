@@ -101,3 +101,11 @@ func (t target) storage() storage {
 	}
 	return t.attr.storage
 }
+
+// name names the attribute without sub-attribute and filter, however it was spelled.
+func (t target) name() string {
+	if t.extension != nil {
+		return t.extension.name + ":" + t.attr.name
+	}
+	return t.attr.name
+}

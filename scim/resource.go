@@ -11,8 +11,7 @@ import (
 // resource is a user or a group in normal form, without what is kept elsewhere: id,
 // meta, groups, members, password.
 type resource struct {
-	of *resourceType
-	normaliser
+	of      *resourceType
 	nodes   []node       // by index of the attribute
 	touched []*attribute // the extensions that something was changed in
 }
@@ -37,7 +36,7 @@ func (rt *resourceType) decode(document json.RawMessage) (*resource, error) {
 			r.nodes[a.index] = r.fitting(a, body.items[i].value)
 			continue
 		}
-		if r.nodes[a.index], err = r.value(a, a.name, body.items[i].value); err != nil {
+		if r.nodes[a.index], err = a.normal(a.name, body.items[i].value); err != nil {
 			return nil, fmt.Errorf("decode a stored %s: %v", rt.name, err)
 		}
 	}
@@ -53,7 +52,7 @@ func (r *resource) fitting(extension *attribute, v value) node {
 		if a == nil || a.storage != stored {
 			continue
 		}
-		if inner, err := r.value(a, a.name, v.items[i].value); err == nil {
+		if inner, err := a.normal(a.name, v.items[i].value); err == nil {
 			n.parts[a.index] = inner
 		}
 	}
@@ -141,7 +140,7 @@ func (r *resource) change(c *change) error {
 		*n = node{}
 		return nil
 	}
-	v, err := r.single(t.attr, t.path, c.value)
+	v, err := t.attr.single(t.path, c.value)
 	if err != nil {
 		return err
 	}
@@ -209,13 +208,13 @@ func (r *resource) subValue(c *change) (node, error) {
 	if c.op == remove {
 		return node{}, nil
 	}
-	return r.value(c.at.sub, c.at.path, c.value)
+	return c.at.sub.normal(c.at.path, c.value)
 }
 
 // changeValues changes a multi-valued attribute of simple values.
 func (r *resource) changeValues(n *node, c *change) error {
 	a := c.at.attr
-	list, err := r.list(a, c.at.path, c.value)
+	list, err := a.list(c.at.path, c.value)
 	if err != nil {
 		return err
 	}
