@@ -2,7 +2,6 @@ package scim
 
 import (
 	"encoding/json"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -25,6 +24,8 @@ type recorded struct {
 	Ignored        []string
 }
 
+// TestProvidersDialects carries out every recorded request. Their overview, by shape and
+// by provider, is testdata/README.md.
 func TestProvidersDialects(t *testing.T) {
 	files, err := filepath.Glob("testdata/*/*.json")
 	if err != nil || len(files) == 0 {
@@ -33,19 +34,8 @@ func TestProvidersDialects(t *testing.T) {
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(strings.TrimPrefix(file, "testdata/"), ".json"), func(t *testing.T) {
 			t.Parallel()
-			data, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var r recorded
-			if err := json.Unmarshal(data, &r); err != nil {
-				t.Fatal(err)
-			}
-			method, path, _ := strings.Cut(r.Request, " ")
-			rt := userType
-			if strings.HasPrefix(path, "/Groups") {
-				rt = groupType
-			}
+			r := readMessage(t, file)
+			rt, method := r.rt, r.method
 			after, asked := carryOut(t, rt, method, string(r.Before), string(r.Body))
 			if diff := cmp.Diff(tree(t, r.After), tree(t, after)); diff != "" {
 				t.Errorf("%s: resource (-want +got):\n%s", r.Request, diff)

@@ -1,5 +1,7 @@
 // Package scim speaks SCIM 2.0 (RFC 7643, RFC 7644) with identity providers: Users
-// and Groups under /scim/v2/{connection}, in the dialects of Okta and Entra ID.
+// and Groups under /scim/v2/{connection}, in the dialects of Okta, Entra ID, OneLogin,
+// JumpCloud, Google Workspace, Ping, Rippling, Keycloak and authentik, without a setting
+// for any of them. testdata/README.md shows what each sends, and what comes of it.
 //
 // It owns the protocol: routes, bearer tokens and the OAuth endpoint that gives them, the
 // guard against bad input, the normal form of resources, PATCH, filters, rendering, errors. It must not know
@@ -95,7 +97,8 @@
 //	remove members with a value    only the listed leave; [] removes nobody; without a value, all
 //	read-only attribute            passed over in a resource and in a value without path
 //	                               (Okta repeats id); 400 mutability when a path names it
-//	unknown attribute              ignored and counted, also when a path names it
+//	unknown attribute              ignored and counted, also when a path names it, and within
+//	                               a complex one
 //	schemas                        ignored: it follows from what is there
 //	partial complex value          merged, but for references: another manager does not
 //	                               inherit $ref
