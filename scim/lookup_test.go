@@ -11,6 +11,7 @@ func TestLookUpsAsProvidersSpellThem(t *testing.T) {
 		{"okta", `/Users?filter=userName%20eq%20%22peter.meier%40example.com%22&startIndex=1&count=100`, user},
 		{"entra", `/Users?filter=userName+eq+%22peter.meier%40example.com%22`, user},
 		{"entra looks for a group without its members", `/Groups?excludedAttributes=members&filter=displayName+eq+%22Group+A%22`, group},
+		{"entra with its flag left in the query", `/Users?aadOptscim062020&filter=userName+eq+%22peter.meier%40example.com%22`, user},
 		{"onelogin ends the query with an ampersand", `/Users?filter=userName+eq+%22peter.meier%40example.com%22&`, user},
 		{"onelogin pages through the groups", `/Groups?count=100&startIndex=1`, group},
 		{"ping writes the operator with a capital", `/Users?filter=userName%20Eq%20%22peter.meier%40example.com%22`, user},
