@@ -93,6 +93,8 @@
 //	value path that selects none   add and replace create the element when the filter is
 //	                               type eq a canonical type, or primary eq true (Entra);
 //	                               else 400 noTarget
+//	emails[type eq "work"].value   in a filter: an element that satisfies both (Entra; the
+//	                               grammar has no value behind the brackets)
 //	remove of what is not there    success
 //	remove members with a value    only the listed leave; [] removes nobody; without a value, all
 //	read-only attribute            passed over in a resource and in a value without path

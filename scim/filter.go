@@ -18,8 +18,9 @@ const (
 //
 // The tree is the library's and the reading is ours, because the library's overflows
 // the stack on nested parentheses, takes about 60 µs a clause, leaves the escapes in
-// strings, and refuses a value path of three clauses. Where both accept a filter the
-// trees are equal, which a fuzz test holds. Numbers are json.Number.
+// strings, and refuses a value path of three clauses, or one of whose element a value is
+// compared. Where both accept a filter the trees are equal, which a fuzz test holds.
+// Numbers are json.Number.
 //
 // The error is a phrase for the caller to put behind the name of what was parsed.
 func parseFilter(s string) (filter.Expression, error) {
@@ -186,12 +187,32 @@ func (p *filterParser) term() (filter.Expression, error) {
 		if err != nil {
 			return nil, err
 		}
+		if p.take('.') {
+			if e, err = p.valueOfElement(e); err != nil {
+				return nil, err
+			}
+		}
 		return &filter.ValuePath{AttributePath: path, ValueFilter: e}, nil
 	}
 	if spaces == 0 {
 		return nil, p.errorf("expected an operator after %s", quote(path.String()))
 	}
 	return p.comparison(path)
+}
+
+// valueOfElement takes the rest of emails[type eq "work"].value eq "…", which the
+// grammar of RFC 7644 does not have. Entra asks so for who has an address. It means an
+// element that satisfies both.
+func (p *filterParser) valueOfElement(e filter.Expression) (filter.Expression, error) {
+	sub := p.word()
+	if !isAttributeName(sub) || p.spaces() == 0 {
+		return nil, p.errorf("expected the name of a sub-attribute and an operator")
+	}
+	value, err := p.comparison(filter.AttributePath{AttributeName: sub})
+	if err != nil {
+		return nil, err
+	}
+	return &filter.LogicalExpression{Left: e, Right: value, Operator: filter.AND}, nil
 }
 
 func (p *filterParser) deeper() error {

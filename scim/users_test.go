@@ -126,7 +126,7 @@ func TestRefusedQueries(t *testing.T) {
 	tn.user("bjensen")
 	for _, f := range []string{
 		`userName`, `userName eq`, `userName xx "a"`, `(((`, `userName eq "a" and`, `userName eq "a`, `eq "a"`, `userName eq "a")`,
-		`emails[type eq "work"`, ``, `active gt true`, `active eq "maybe"`, `emails[type eq "work"].value eq "a"`, `noSuch eq "a"`, `name.noSuch pr`,
+		`emails[type eq "work"`, ``, `active gt true`, `active eq "maybe"`, `emails[type eq "work"].noSuch eq "a"`, `noSuch eq "a"`, `name.noSuch pr`,
 		`name eq "a"`, `meta eq "a"`, `meta.version eq "a"`, `meta.created gt "yesterday"`, `meta.created co "2026"`, `userName gt null`, `password pr`, `name[familyName eq "x"]`,
 		`title[value eq "x"]`, `emails[colour eq "x"]`, `emails[ims[type pr]]`, `groups.type eq "direct"`, `groups[type eq "direct"]`, `urn:nope:User:department eq "x"`,
 		strings.Repeat("(", 100_000), strings.Repeat(`userName eq "a" and `, 1000) + `userName eq "a"`,
