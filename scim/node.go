@@ -1,8 +1,6 @@
 package scim
 
-import (
-	"strconv"
-)
+import "strconv"
 
 // node is the value of one attribute in normal form: the form that is stored. Its
 // shape follows from its attribute: a multi-valued one has an element in each part,
