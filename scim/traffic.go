@@ -15,9 +15,9 @@ import (
 	"github.com/rolesync/rolesync/internal/traffic"
 )
 
-// kinds names what is asked for, by the method and the place of an endpoint: its route
+// requestKinds names what is asked for, by the method and the place of an endpoint: its route
 // up to an id. What is not here is "other".
-var kinds = map[[2]string]string{
+var requestKinds = map[[2]string]string{
 	{"GET", "/Users"}: "users.list", {"POST", "/Users"}: "users.create", {"GET", "/Users/"}: "users.get",
 	{"PUT", "/Users/"}: "users.replace", {"PATCH", "/Users/"}: "users.patch", {"DELETE", "/Users/"}: "users.delete",
 	{"GET", "/Groups"}: "groups.list", {"POST", "/Groups"}: "groups.create", {"GET", "/Groups/"}: "groups.get",
@@ -59,7 +59,7 @@ func (c *call) record() {
 		method = http.MethodGet
 	}
 	place := c.place()
-	q := c.request(kinds[[2]string{method, place}])
+	q := c.request(requestKinds[[2]string{method, place}])
 	if len(c.unmapped) > 0 {
 		q.Unmapped = slices.Sorted(maps.Keys(c.unmapped))
 	}
@@ -87,7 +87,7 @@ func (r *bulkRun) record(j *bulkJob, failed *elimity.ScimError) {
 	if j.method != http.MethodPost {
 		place += "/"
 	}
-	kind := kinds[[2]string{j.method, place}]
+	kind := requestKinds[[2]string{j.method, place}]
 	if kind == "" { // no endpoint: it may be anything, also somebody's name
 		place = blank
 	}
