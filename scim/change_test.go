@@ -90,6 +90,7 @@ func TestPatchUser(t *testing.T) {
 		{"sub-attributes may come in any order", `{"op":"add","path":"phoneNumbers[type eq \"work\"].primary","value":"true"},{"op":"add","path":"phoneNumbers[type eq \"work\"].value","value":"555"}`,
 			`"` + enterprise + `":{`, `"phoneNumbers":[{"value":"555","type":"work","primary":true}],"` + enterprise + `":{`},
 		{"an element without a value is not kept", `{"op":"add","path":"phoneNumbers[type eq \"work\"].primary","value":true}`, ``, ``},
+		{"nor does it take the place of the primary one", `{"op":"add","path":"emails[type eq \"other\"].primary","value":true}`, ``, ``},
 		{"an address emptied goes", `{"op":"replace","path":"emails[type eq \"home\"].value","value":""}`, `,{"value":"babs@jensen.org","type":"home"}`, ``},
 		{"an element set to null goes", `{"op":"replace","path":"emails[type eq \"home\"]","value":null}`, `,{"value":"babs@jensen.org","type":"home"}`, ``},
 

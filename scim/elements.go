@@ -156,12 +156,13 @@ func (r *resource) setSelected(a *attribute, n *node, c *change) ([]int, error) 
 }
 
 // onePrimary keeps at most one primary element (RFC 7643 §2.4): the first of those
-// that were just set, else the first of all.
+// that were just set, else the first of all. An element that is hollow is no rival: it
+// may get its value yet (Entra sets the parts in any order), else it is not kept.
 func (a *attribute) onePrimary(elements []node, touched []int) {
 	if a.primary == nil {
 		return
 	}
-	isPrimary := func(i int) bool { return elements[i].parts[a.primary.index].text == "true" }
+	isPrimary := func(i int) bool { return elements[i].part(a.primary) == "true" && !a.hollow(&elements[i]) }
 	keep := slices.IndexFunc(touched, isPrimary)
 	if keep >= 0 {
 		keep = touched[keep]
