@@ -144,7 +144,7 @@ func (r *resource) change(c *change) error {
 	if err != nil {
 		return err
 	}
-	r.assign(t.attr, n, v)
+	t.attr.assign(n, v, c.value)
 	return nil
 }
 
@@ -170,19 +170,29 @@ func (r *resource) changeMany(n *node, c *change) error {
 	return nil
 }
 
-// assign sets a single value. A partial complex value is merged into what is there
-// ("replace name" with a familyName keeps the givenName), but for a reference, such
-// as manager, whose other sub-attributes belong to the former value.
-func (r *resource) assign(a *attribute, n *node, v node) {
-	if a.kind != complexKind || a.reference || !n.set || !v.set {
+// assign sets a single value, v, which is what stated says. A partial complex value is
+// merged into what is there ("replace name" with a familyName keeps the givenName, and
+// a givenName of null takes that alone), but for a reference, such as manager, whose
+// other sub-attributes belong to the former value.
+func (a *attribute) assign(n *node, v node, stated value) {
+	if stated.kind == array && len(stated.items) == 1 {
+		stated = stated.items[0].value
+	}
+	if a.kind != complexKind || a.reference || !n.set || stated.kind != object || len(stated.items) == 0 {
 		*n = v
 		return
 	}
-	for i := range v.parts {
-		if v.parts[i].set {
-			n.parts[i] = v.parts[i]
+	for i := range stated.items {
+		sub := a.subs.find(stated.items[i].name)
+		switch {
+		case sub == nil || sub.storage != stored:
+		case v.set:
+			n.parts[sub.index] = v.parts[sub.index]
+		default:
+			n.parts[sub.index] = node{}
 		}
 	}
+	n.set = !a.empty(n)
 }
 
 // changeSub changes one sub-attribute of a single complex value.
