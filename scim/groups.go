@@ -116,9 +116,14 @@ func (h *Handler) putGroup(c *call) (answer, error) {
 		var changed bool
 		g.ModifiedAt, g.Revision, changed = revised(before.Resource, g.Resource, before.Revision, before.ModifiedAt, tx.Now())
 		members = former
-		if moved := !same(former.Get(), stated); moved {
+		if !same(former.Get(), stated) {
 			members = tx.Members(id, 0)
-			if !changed {
+			// Of those stated, some may be nobody: only who is there now says whether
+			// the group is another one.
+			if err := tx.Flush(); err != nil {
+				return err
+			}
+			if !changed && !slices.Equal(former.Get(), members.Get()) {
 				tx.TouchGroup(id)
 				g.ModifiedAt, g.Revision = tx.Now(), before.Revision+1
 			}

@@ -30,6 +30,11 @@ func TestPutOfMembersByNameRaisesNoRevisionAgain(t *testing.T) {
 	if again := tn.must(200, "PUT", at, body); again.text != first.text {
 		t.Errorf("again PUT shows %s", again.text)
 	}
+	const stranger = "usr_06h23p57hlsanbvp9ir5hg0q7o" // of the form of an id, and nobody's
+	body = `{"displayName":"g","members":` + memberList("a", b, "nobody", stranger) + `}`
+	if again := tn.must(200, "PUT", at, body); again.text != first.text {
+		t.Errorf("PUT with a stranger's id shows %s", again.text)
+	}
 	other := tn.must(200, "PUT", at, `{"displayName":"g","members":`+memberList("a")+`}`)
 	if other.len("members") != 1 || other.string("members", 0, "value") != a || other.string("meta", "version") != `W/"3"` {
 		t.Errorf("PUT of another shows %s", other.text)

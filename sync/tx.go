@@ -285,6 +285,9 @@ func (t *Tx) UsersNamed(values []string) (map[string]directory.UserID, error) {
 	return single, err
 }
 
+// Flush sends what is queued, so that the answers are there. It costs a round trip.
+func (t *Tx) Flush() error { return t.tx.Flush() }
+
 func (t *Tx) lockNames(names store.Names) {
 	if names != (store.Names{}) {
 		t.tx.LockNames([]string{names.ExternalID, names.UserName})
