@@ -103,7 +103,7 @@ func (h *Handler) putGroup(c *call) (answer, error) {
 			return err
 		}
 		former := tx.Members(id, 0)
-		var named map[string]directory.UserID
+		var named map[string][]directory.UserID
 		if len(names) > 0 {
 			if named, err = tx.UsersNamed(names); err != nil {
 				return err
@@ -231,6 +231,13 @@ func (g groupLater) get() directory.Group {
 }
 
 func changeMembers(tx *rolesync.Tx, id directory.GroupID, m *memberChange) error {
+	if m.contradictory() {
+		named, err := tx.UsersNamed(m.names())
+		if err != nil {
+			return err
+		}
+		m = m.identified(named)
+	}
 	if m.replaced {
 		return tx.ReplaceMembers(id, m.additions())
 	}

@@ -15,13 +15,19 @@ const maxMemberValue = 512
 // folded into one: a thousand removals cost one statement. The list of members that
 // is stored is not needed for it.
 type memberChange struct {
-	replaced bool            // all former members leave
-	order    []string        // the values that were named, in order, each once
-	added    map[string]bool // for each: it is to be a member (true) or not
+	replaced bool           // all former members leave
+	mentions []mention      // in order
+	last     map[string]int // for each value: the mention that counts
+}
+
+// mention is a value that was named, to be a member or not.
+type mention struct {
+	value string
+	added bool
 }
 
 // empty reports whether nothing is asked for.
-func (m *memberChange) empty() bool { return !m.replaced && len(m.order) == 0 }
+func (m *memberChange) empty() bool { return !m.replaced && len(m.mentions) == 0 }
 
 // additions and removals are what is left after folding. No value is in both, so
 // their order is of no importance; after replaced there are no removals.
@@ -34,10 +40,10 @@ func (m *memberChange) removals() []string {
 }
 
 func (m *memberChange) values(added bool) []string {
-	out := make([]string, 0, len(m.order))
-	for _, id := range m.order {
-		if m.added[id] == added {
-			out = append(out, id)
+	out := make([]string, 0, len(m.mentions))
+	for i, n := range m.mentions {
+		if n.added == added && m.last[n.value] == i {
+			out = append(out, n.value)
 		}
 	}
 	return out
@@ -47,26 +53,53 @@ func (m *memberChange) values(added bool) []string {
 // userNames, of users or of nobody yet.
 func (m *memberChange) names() []string {
 	var names []string
-	for _, value := range m.order {
-		if _, err := directory.ParseUserID(value); err != nil {
-			names = append(names, value)
+	for i, n := range m.mentions {
+		if _, err := directory.ParseUserID(n.value); err != nil && m.last[n.value] == i {
+			names = append(names, n.value)
 		}
 	}
 	return names
 }
 
+// contradictory reports whether some are to join and others to leave, and not all are
+// named by ids: a user may be among both, under two names.
+func (m *memberChange) contradictory() bool {
+	mixed := slices.ContainsFunc(m.mentions, func(n mention) bool { return n.added != m.mentions[0].added })
+	return mixed && len(m.names()) > 0
+}
+
+// identified is m with the ids of those users that are named otherwise, in the sense of
+// rolesync.Tx.UsersNamed: the last word on a user counts, whatever the user was called
+// before.
+func (m *memberChange) identified(named map[string][]directory.UserID) *memberChange {
+	out := &memberChange{replaced: m.replaced}
+	for _, n := range m.mentions {
+		users := named[n.value]
+		if n.added && len(users) == 1 {
+			n.value = string(users[0])
+		} else if !n.added { // all leave, and nobody is waited for by that name
+			for _, id := range users {
+				out.set([]string{string(id)}, false)
+			}
+		}
+		out.set([]string{n.value}, n.added)
+	}
+	return out
+}
+
 // resolved returns the members that are stated, with the ids of those users that are
-// stated by name. A name that is nobody's is left out of stated, and is in pending.
-func (m *memberChange) resolved(named map[string]directory.UserID) (stated, pending []string) {
-	seen := make(map[string]bool, len(m.order))
+// stated by name. A name that is nobody's, or of several, is left out of stated, and is
+// in pending.
+func (m *memberChange) resolved(named map[string][]directory.UserID) (stated, pending []string) {
+	seen := make(map[string]bool, len(m.mentions))
 	for _, value := range m.additions() {
 		if _, err := directory.ParseUserID(value); err != nil {
-			id, ok := named[value]
-			if !ok {
+			users := named[value]
+			if len(users) != 1 {
 				pending = append(pending, value)
 				continue
 			}
-			value = string(id)
+			value = string(users[0])
 		}
 		if !seen[value] {
 			seen[value] = true
@@ -85,16 +118,14 @@ func same(users []directory.UserID, stated []string) bool {
 	return len(users) == len(stated) && !slices.ContainsFunc(stated, func(id string) bool { return !is[directory.UserID(id)] })
 }
 
-func (m *memberChange) set(ids []string, added bool) {
-	if m.added == nil {
-		m.added = make(map[string]bool, len(ids))
-		m.order = make([]string, 0, len(ids))
+func (m *memberChange) set(values []string, added bool) {
+	if m.last == nil {
+		m.last = make(map[string]int, len(values))
+		m.mentions = make([]mention, 0, len(values))
 	}
-	for _, id := range ids {
-		if _, named := m.added[id]; !named {
-			m.order = append(m.order, id)
-		}
-		m.added[id] = added
+	for _, value := range values {
+		m.last[value] = len(m.mentions)
+		m.mentions = append(m.mentions, mention{value, added})
 	}
 }
 

@@ -40,3 +40,23 @@ func TestPutOfMembersByNameRaisesNoRevisionAgain(t *testing.T) {
 		t.Errorf("PUT of another shows %s", other.text)
 	}
 }
+
+func TestLastWordOnAMemberCountsUnderAnyName(t *testing.T) {
+	tn := newService(t, "").newTenant()
+	a := tn.must(201, "POST", "/Users", `{"userName":"a","externalId":"x-a"}`).string("id")
+	at := "/Groups/" + tn.newGroup("g")
+	for _, tt := range []struct {
+		ops  string
+		want int
+	}{
+		{`{"op":"add","path":"members","value":["a"]},{"op":"remove","path":"members","value":["A"]}`, 0},
+		{`{"op":"remove","path":"members","value":["A"]},{"op":"add","path":"members","value":["x-a"]}`, 1},
+		{`{"op":"remove","path":"members","value":["x-a"]},{"op":"add","path":"members","value":["a"]},{"op":"remove","path":"members[value eq \"` + a + `\"]"}`, 0},
+		{`{"op":"replace","path":"members","value":["a"]},{"op":"remove","path":"members","value":["A"]}`, 0},
+		{`{"op":"add","path":"members","value":["a"]},{"op":"remove","path":"members","value":["A"]},{"op":"add","path":"members","value":["a"]}`, 1},
+	} {
+		if r := tn.must(200, "PATCH", at, `{"Operations":[`+tt.ops+`]}`); r.len("members") != tt.want {
+			t.Errorf("PATCH %s shows %d members, want %d", tt.ops, r.len("members"), tt.want)
+		}
+	}
+}

@@ -271,18 +271,12 @@ func (t *Tx) Members(group directory.GroupID, limit int) *Later[[]directory.User
 }
 
 // UsersNamed returns the users of the connection whom values mean as their externalId
-// or, else, userName, by value; not by an externalId that several share. It locks nobody,
+// or, else, userName, by value: several, if they share the externalId. It locks nobody,
 // and costs a round trip.
-func (t *Tx) UsersNamed(values []string) (map[string]directory.UserID, error) {
+func (t *Tx) UsersNamed(values []string) (map[string][]directory.UserID, error) {
 	named := t.tx.UsersNamed(values)
 	err := t.tx.Flush()
-	single := make(map[string]directory.UserID, len(named.Get()))
-	for value, users := range named.Get() {
-		if len(users) == 1 {
-			single[value] = users[0]
-		}
-	}
-	return single, err
+	return named.Get(), err
 }
 
 // Flush sends what is queued, so that the answers are there. It costs a round trip.
