@@ -118,8 +118,8 @@ func (t *Tx) resolve() (again bool, err error) {
 			continue
 		}
 		// The row of the user, new or locked, is ours; the groups' names must not
-		// change while we rely on them.
-		t.tx.LockGroups(groups)
+		// change while we rely on them, and their members do.
+		t.tx.TouchGroups(groups, t.now)
 		for _, group := range groups {
 			t.tx.AddMembers(group, []string{string(w.user)})
 			t.audit("group.members_added", string(group), map[string]any{"members": []string{string(w.user)}, "was": "pending"})

@@ -25,6 +25,7 @@ type Tx struct {
 	touched map[directory.UserID]bool           // locked, to be evaluated
 	created map[directory.UserID]directory.User // and not changed since
 	read    map[directory.UserID]directory.User
+	leaving map[directory.UserID]bool // whose groups have been touched
 	groups  map[directory.GroupID]directory.Group
 	held    map[directory.GroupID]bool // locked, or created, and so of our connection
 	gone    []store.Assignment         // of users that were deleted
@@ -57,7 +58,7 @@ type waiting struct {
 func newTx(e *Engine, tx *store.Tx, by Author) *Tx {
 	return &Tx{
 		engine: e, tx: tx, by: by, now: e.now(), basis: tx.Basis(),
-		touched: map[directory.UserID]bool{}, created: map[directory.UserID]directory.User{}, read: map[directory.UserID]directory.User{},
+		touched: map[directory.UserID]bool{}, created: map[directory.UserID]directory.User{}, read: map[directory.UserID]directory.User{}, leaving: map[directory.UserID]bool{},
 		groups: map[directory.GroupID]directory.Group{}, held: map[directory.GroupID]bool{},
 	}
 }
@@ -99,9 +100,20 @@ func (t *Tx) PutUser(u directory.User) {
 	t.audit("user.changed", string(u.ID), userChange(before, u))
 }
 
+// TouchGroupsOf raises the revisions of all groups of a user who is about to be deleted.
+// DeleteUser sees to it, but groups are locked before users: it is for who reads the user
+// first. It costs no round trip of its own.
+func (t *Tx) TouchGroupsOf(id directory.UserID) {
+	t.leaving[id] = true
+	t.tx.TouchGroupsOf(id, t.now)
+}
+
 // DeleteUser removes a user; NotFound when the connection has none of that id. Its
 // assignment stays as a tombstone, so that an old write cannot bring access back.
 func (t *Tx) DeleteUser(id directory.UserID) error {
+	if !t.leaving[id] {
+		t.TouchGroupsOf(id)
+	}
 	if _, ok := t.read[id]; !ok {
 		if _, err := t.User(id); err != nil {
 			return err

@@ -43,6 +43,13 @@ var (
 	lockGroups = text{
 		postgres: `SELECT id FROM groups WHERE organization_id = $1 AND id = ANY($2) ORDER BY id FOR NO KEY UPDATE`,
 	}
+	lockGroupsOf = text{
+		postgres: `SELECT id FROM groups WHERE organization_id = $1 AND id IN (` + groupsOf + `) ORDER BY id FOR NO KEY UPDATE`,
+	}
+	touchGroups = text{
+		postgres: `UPDATE groups SET revision = revision + 1, modified_at = $3 WHERE organization_id = $1 AND id = ANY($2)`,
+		sqlite:   `UPDATE groups SET revision = revision + 1, modified_at = $3 WHERE organization_id = $1 AND id IN (SELECT value FROM json_each($2))`,
+	}
 
 	// Users are locked and their memberships changed in one statement, where the
 	// database can; SQLite needs two.

@@ -176,11 +176,6 @@ func (tx *Tx) TakePending(names Names) *Later[[]directory.GroupID] {
 	return later
 }
 
-// LockGroups locks groups of the organization, in order of id.
-func (tx *Tx) LockGroups(groups []directory.GroupID) {
-	tx.queue(statement{sql: lockGroups, args: []any{tx.Organization, strs(groups)}})
-}
-
 // UsersNamed returns, with the next flush, the users of the connection whom the names
 // mean, by name, in order of id: those whose externalId it is, else the one whose
 // userName it is. A name that is nobody's is left out.
