@@ -33,6 +33,8 @@ type service struct {
 	url     string
 	store   *store.Store
 	engine  *rolesync.Engine
+	writer  *rolesync.Writer
+	redis   rolesync.Client
 	handler *scim.Handler
 	traffic *traffic.Recorder
 	offset  atomic.Int64 // of the clock that tokens are checked by
@@ -60,13 +62,13 @@ func newService(t testing.TB, url string) *service {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { redis.Close() })
-	client, err := rolesync.Dial(rolesync.RedisOptions{Addresses: []string{redis.Addr()}, Timeout: time.Second})
-	if err != nil {
+	if s.redis, err = rolesync.Dial(rolesync.RedisOptions{Addresses: []string{redis.Addr()}, Timeout: time.Second}); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = client.Close() })
-	// Nothing runs the writer: SCIM does not wait for Redis.
-	s.engine = rolesync.New(rolesync.Options{Store: s.store, Writer: rolesync.NewWriter(s.store, client, "", log), Log: log})
+	t.Cleanup(func() { _ = s.redis.Close() })
+	// Nothing runs the writer, unless a test does: SCIM does not wait for Redis.
+	s.writer = rolesync.NewWriter(s.store, s.redis, "", log)
+	s.engine = rolesync.New(rolesync.Options{Store: s.store, Writer: s.writer, Log: log})
 	s.handler = &scim.Handler{Store: s.store, Engine: s.engine, Log: log, RequestID: web.RequestID, MaxBody: 1 << 20}
 	s.handler.Now = func() time.Time { return directory.Now().Add(time.Duration(s.offset.Load())) }
 	s.traffic = traffic.New(s.store, log) // whom tests tell when to store
