@@ -39,7 +39,6 @@ type changes struct {
 	list    []change
 	members memberChange // of a group
 	ignored []string     // attributes that the schema does not know, at most maxIgnored
-	within  []string     // likewise, inside of values; set when the changes are applied
 }
 
 // fromResource reads the body of POST or PUT: all that the client states.

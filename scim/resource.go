@@ -100,8 +100,6 @@ func (r *resource) node(name string) *node {
 // apply carries out the changes in order, then checks the whole. former is the
 // resource as it was, nil when there is nothing in it to hold.
 func (r *resource) apply(c *changes, former *resource) error {
-	known := len(r.ignored) // in what is stored
-	defer func() { c.within = r.ignored[known:] }()
 	for i := range c.list {
 		if err := r.change(&c.list[i]); err != nil {
 			return err

@@ -149,17 +149,15 @@ func (c *call) place() string {
 
 // ignores notes the attributes of a change that the schema does not know.
 func (c *call) ignores(asked *changes) {
-	if asked == nil || len(asked.ignored)+len(asked.within) == 0 {
+	if asked == nil || len(asked.ignored) == 0 {
 		return
 	}
 	if c.unmapped == nil {
 		c.unmapped = map[string]struct{}{}
 	}
-	for _, list := range [...][]string{asked.ignored, asked.within} {
-		for _, name := range list {
-			if len(c.unmapped) < store.MostUnmapped {
-				c.unmapped[redactPath(name)] = struct{}{}
-			}
+	for _, name := range asked.ignored {
+		if len(c.unmapped) < store.MostUnmapped {
+			c.unmapped[redactPath(name)] = struct{}{}
 		}
 	}
 }
