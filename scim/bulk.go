@@ -64,6 +64,9 @@ func (h *Handler) bulk(c *call) (answer, error) {
 }
 
 func (c *call) newBulk(body value) (*bulkRun, error) {
+	if err := c.strictMessage(body, bulkRequestURN); err != nil {
+		return nil, err
+	}
 	operations := body.get("Operations")
 	if operations.kind != array {
 		return nil, invalidSyntax("Operations must be an array, not %s", operations.kind)

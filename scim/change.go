@@ -1,7 +1,6 @@
 package scim
 
 import (
-	"errors"
 	"slices"
 	"strings"
 
@@ -46,6 +45,11 @@ func (rt *resourceType) fromResource(body value) (*changes, error) {
 	if body.kind != object {
 		return nil, invalidSyntax("the body must be an object, not %s", body.kind)
 	}
+	if rt.strict {
+		if err := rt.strictResource(body); err != nil {
+			return nil, err
+		}
+	}
 	c := &changes{of: rt, whole: true, list: make([]change, 0, len(body.items))}
 	for i := range body.items {
 		if err := rt.state(c, add, body.items[i].name, body.items[i].value); err != nil {
@@ -65,6 +69,14 @@ func (rt *resourceType) fromPatch(body value) (*changes, error) {
 	if len(operations.items) > maxOperations {
 		return nil, fault.New(fault.TooLarge, "the request has %d operations; at most %d are taken at once", len(operations.items), maxOperations)
 	}
+	if rt.strict {
+		if err := declared(body, patchURN); err != nil {
+			return nil, err
+		}
+		if len(operations.items) == 0 {
+			return nil, invalidSyntax("Operations is empty")
+		}
+	}
 	c := &changes{of: rt, list: make([]change, 0, len(operations.items))}
 	for i := range operations.items {
 		if err := rt.patch(c, operations.items[i].value); err != nil {
@@ -81,6 +93,11 @@ func (rt *resourceType) patch(c *changes, operation value) error {
 		return invalidSyntax("op must be add, replace or remove, not %s", describe(name))
 	}
 	v, path := operation.get("value"), operation.get("path")
+	if rt.strict {
+		if err := rt.strictOperation(op, path.text, v); err != nil {
+			return err
+		}
+	}
 	switch path.kind {
 	case absent, null:
 	case text:
@@ -117,7 +134,7 @@ func parseOperation(s string) (operation, bool) {
 // clients; what the schema does not know is ignored and listed.
 func (rt *resourceType) patchAt(c *changes, op operation, path string, v value) error {
 	t, err := rt.target(path)
-	if _, unknown := errors.AsType[unknownAttribute](err); unknown {
+	if isUnknown(err) {
 		c.ignore(path)
 		return nil
 	}

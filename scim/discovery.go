@@ -64,6 +64,10 @@ type providerConfig struct {
 	ETag           supported        `json:"etag"`
 	Pagination     pagination       `json:"pagination"`
 	Schemes        []map[string]any `json:"authenticationSchemes"`
+
+	// InteropProfileConformant is of draft-zollner-scim-interop-profile-02 §4; no other
+	// connection has it.
+	InteropProfileConformant bool `json:"interopProfileConformant,omitempty"`
 }
 
 type bulkConfig struct {
@@ -79,6 +83,8 @@ type filterConfig struct {
 
 func (h *Handler) getProvider(c *call) (answer, error) {
 	config := newDocument("", "ServiceProviderConfig", "/ServiceProviderConfig", providerConfig{
+		InteropProfileConformant: c.connection.Strict,
+
 		Schemas:    []string{providerURN},
 		Patch:      supported{true},
 		Bulk:       bulkConfig{supported{true}, maxOperations, h.maxBody()},

@@ -101,7 +101,8 @@
 //	                               (Okta repeats id); 400 mutability when a path names it
 //	unknown attribute              ignored and counted, also when a path names it, and within
 //	                               a complex one
-//	schemas                        ignored: it follows from what is there
+//	schemas                        ignored: it follows from what is there; must be right for a
+//	                               strict connection, see strict.go
 //	partial complex value          merged, but for references: another manager does not
 //	                               inherit $ref
 //	replace of a selected element  the new one, and what selected it

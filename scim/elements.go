@@ -118,8 +118,11 @@ func (r *resource) setSelected(a *attribute, n *node, c *change) ([]int, error) 
 	if c.at.where != nil {
 		implied, known = a.implied(c.at.where)
 	}
+	if r.of.strict && c.at.where != nil && len(indexes) > 1 {
+		return nil, invalidFilter("%s selects %d elements of %s", quote(c.at.path), len(indexes), a.name)
+	}
 	if len(indexes) == 0 {
-		if !known {
+		if !known || r.of.strict && c.at.where != nil {
 			return nil, noTarget("no element of %s is selected by %s", a.name, quote(c.at.path))
 		}
 		n.parts = append(n.parts, implied)

@@ -352,6 +352,9 @@ func (c *call) json() (value, error) {
 	if c.body != nil {
 		return *c.body, nil
 	}
+	if err := c.strictContent(); err != nil {
+		return value{}, err
+	}
 	limit := c.handler.maxBody()
 	body := bytes.NewBuffer(make([]byte, 0, min(max(c.ContentLength, 0), limit, 1<<20)+bytes.MinRead))
 	_, err := body.ReadFrom(http.MaxBytesReader(c.w, c.Request.Body, limit))

@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"errors"
 	"strings"
 
 	filter "github.com/scim2/filter-parser/v2"
@@ -28,6 +29,11 @@ type target struct {
 type unknownAttribute string
 
 func (e unknownAttribute) Error() string { return "there is no attribute " + quote(string(e)) }
+
+func isUnknown(err error) bool {
+	_, unknown := errors.AsType[unknownAttribute](err)
+	return unknown
+}
 
 // target finds what a path names, in any letter case. The error is unknownAttribute,
 // or an invalidPath.

@@ -142,6 +142,10 @@ func (r *resource) change(c *change) error {
 	if err != nil {
 		return err
 	}
+	if r.of.strict && c.op == replace {
+		*n = v // profile §6.6.2: all that is to be
+		return nil
+	}
 	t.attr.assign(n, v, c.value)
 	return nil
 }

@@ -108,6 +108,7 @@ type resourceType struct {
 	attributes  *attributes
 	version     int64    // of the organization's own schemas; 0: there are none
 	fixed       bool     // some attribute is immutable
+	strict      bool     // for a strict connection, see strict.go
 	plain       [][]byte // how a stored resource begins that has nothing of an organization's own
 }
 
@@ -117,6 +118,8 @@ type types struct {
 	user, group *resourceType
 
 	resourceTypes, schemas []document
+
+	strict *types // the same for strict connections; nil in those
 }
 
 // builtin are the types of RFC 7643.
@@ -131,11 +134,15 @@ func newTypes(own []directory.ExtensionSchema) *types {
 	user.startsWith()
 	user.startsWith(enterpriseUserURN)
 	group.startsWith()
-	return &types{
+	all := &types{
 		user: user, group: group,
 		resourceTypes: []document{describeType(user), describeType(group)},
 		schemas:       describeSchemas(user, group),
 	}
+	strict := *all
+	strict.user, strict.group = user.strictly(), group.strictly()
+	all.strict = &strict
+	return all
 }
 
 func userSchema() schema.Schema           { return clipped(schema.CoreUserSchema()) }

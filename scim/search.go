@@ -13,6 +13,9 @@ func searched(list func(*call) (answer, error)) func(*call) (answer, error) {
 		if err != nil {
 			return answer{}, err
 		}
+		if err := c.strictMessage(body, searchURN); err != nil {
+			return answer{}, err
+		}
 		if c.query, err = searchRequest(body); err != nil {
 			return answer{}, err
 		}

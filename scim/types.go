@@ -32,11 +32,15 @@ type versionedTypes struct {
 
 // typesOf returns what a connection serves. An organization that never had a schema of
 // its own costs nothing; any other a query, once for each version.
-func (h *Handler) typesOf(ctx context.Context, c store.Connection) (*types, error) {
-	if c.SchemasVersion == 0 {
-		return builtin, nil
+func (h *Handler) typesOf(ctx context.Context, c store.Connection) (_ *types, err error) {
+	served := builtin
+	if c.SchemasVersion != 0 {
+		served, err = h.types.get(ctx, c.Organization, c.SchemasVersion, h.Store.ExtensionSchemas)
 	}
-	return h.types.get(ctx, c.Organization, c.SchemasVersion, h.Store.ExtensionSchemas)
+	if err == nil && c.Strict {
+		served = served.strict
+	}
+	return served, err
 }
 
 type readSchemas = func(context.Context, directory.OrganizationID) (store.ExtensionSchemas, error)
@@ -63,7 +67,9 @@ func (c *typesCache) get(ctx context.Context, organization directory.Organizatio
 			own[i] = all.List[i].ExtensionSchema
 		}
 		served := newTypes(own)
-		served.user.version, served.group.version = all.Version, all.Version
+		for _, rt := range []*resourceType{served.user, served.group, served.strict.user, served.strict.group} {
+			rt.version = all.Version
+		}
 		return c.put(organization, versionedTypes{served, all.Version}), nil
 	})
 	select {
