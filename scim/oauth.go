@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"time"
 
+	elimity "github.com/elimity-com/scim/errors"
 	"github.com/gorilla/mux"
 
 	"github.com/rolesync/rolesync/internal/credential"
@@ -61,15 +62,18 @@ func invalidClient() error {
 
 // issueToken serves POST /scim/v2/{connection}/oauth/token.
 func (h *Handler) issueToken(w http.ResponseWriter, r *http.Request) {
-	token, err := h.newAccessToken(w, r)
+	c := &call{Request: r, w: w, handler: h}
+	defer c.record()
+	token, err := h.newAccessToken(c)
 	if err != nil {
-		h.failOAuth(w, r, err)
+		h.failOAuth(c, err)
 		return
 	}
 	replyOAuth(w, http.StatusOK, token)
 }
 
-func (h *Handler) newAccessToken(w http.ResponseWriter, r *http.Request) (accessToken, error) {
+func (h *Handler) newAccessToken(c *call) (accessToken, error) {
+	w, r := c.w, c.Request
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
 		return accessToken{}, oauthError{"invalid_request", "only POST is possible here", http.StatusMethodNotAllowed}
@@ -84,7 +88,10 @@ func (h *Handler) newAccessToken(w http.ResponseWriter, r *http.Request) (access
 	}
 	connection, err := h.open(r, client)
 	if fault.Is(err, fault.Unauthorized) {
-		err = invalidClient()
+		err = about{invalidClient(), scopeOf(err)}
+	}
+	if err == nil {
+		c.connection = connection
 	}
 	if err == nil && connection.Disabled {
 		err = oauthError{"unauthorized_client", "the connection is disabled: its users, groups and roles are frozen as they are", http.StatusBadRequest}
@@ -182,7 +189,8 @@ func clientOf(r *http.Request, form url.Values) (presented, error) {
 
 // failOAuth answers with an error. What is our own failure is logged here, once; its
 // text does not leave.
-func (h *Handler) failOAuth(w http.ResponseWriter, r *http.Request, err error) {
+func (h *Handler) failOAuth(c *call, err error) {
+	w, r := c.w, c.Request
 	e, ok := errors.AsType[oauthError](err)
 	if !ok {
 		e = oauthError{"server_error", "an internal error occurred", http.StatusInternalServerError}
@@ -204,6 +212,7 @@ func (h *Handler) failOAuth(w http.ResponseWriter, r *http.Request, err error) {
 		h.Log.ErrorContext(r.Context(), "access token not issued", "error", err, "status", e.status,
 			"connection", mux.Vars(r)["connection"], "request", h.requestID(r.Context()))
 	}
+	c.fails(elimity.ScimError{Status: e.status, ScimType: elimity.ScimType(e.Code), Detail: e.Description}, err)
 	replyOAuth(w, e.status, e)
 }
 

@@ -185,6 +185,42 @@ func TestRefusedAtTheDoor(t *testing.T) {
 	})
 }
 
+// The token endpoint and the limit are part of what a connection goes through: what its
+// provider is refused there is seen, too.
+func TestTokensAndLimitsAreRecorded(t *testing.T) {
+	s := newService(t, "")
+	s.handler.RateLimit, s.handler.RateBurst = 1, 2
+	began := directory.Now() // time stands still, however long the requests take
+	s.handler.Now = func() time.Time { return began }
+	tn := s.newTenant()
+	id, secret := tn.newClient(time.Time{})
+	tn.grant(id, secret)
+	if g := ask(t, "POST", tn.tokenURL(), inBody(id, "hunter2")); g.status != 401 {
+		t.Fatalf("a wrong secret is answered %d", g.status)
+	}
+	tn.must(200, "GET", "/Users", "")
+	tn.must(429, "POST", "/Users", `{"userName":"anna"}`)
+	traffic, failures := tn.recorded()
+	got := map[string][2]int64{}
+	for _, k := range traffic.Kinds {
+		got[k.Kind] = [2]int64{k.Succeeded, k.Failed}
+	}
+	want := map[string][2]int64{"token": {1, 0}, store.KindAuth: {0, 1}, "users.list": {1, 0}, "users.create": {0, 1}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("succeeded and failed by kind (-want +got):\n%s", diff)
+	}
+	listed := map[int]store.Failure{}
+	for _, f := range failures {
+		listed[f.Status] = f
+	}
+	if f := listed[401]; f.Code != "invalid_client" || f.Path != "/oauth/token" || f.Body != "" || len(listed) != 2 {
+		t.Errorf("a wrong secret is listed as %+v", f)
+	}
+	if f := listed[429]; f.Kind != "users.create" || !strings.Contains(f.Detail, "limit of 1 requests") || f.Body != "" {
+		t.Errorf("a request above the limit is listed as %+v; its body was not read", f)
+	}
+}
+
 func TestUnmappedAttributesAreCounted(t *testing.T) {
 	databases(t, func(t *testing.T, s *service) {
 		tn := s.newTenant()
