@@ -59,6 +59,9 @@ type Source struct {
 	Group      directory.GroupID      `json:"group,omitempty"`
 	GroupName  string                 `json:"group_name,omitempty"` // as the connection stated it
 	Connection directory.ConnectionID `json:"connection,omitempty"`
+	// Via is the user's own group through which it is in Group, if it is not directly.
+	Via     directory.GroupID `json:"via,omitempty"`
+	ViaName string            `json:"via_name,omitempty"`
 }
 
 // Origin is the kind of a source.

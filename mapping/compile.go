@@ -102,6 +102,8 @@ func (c *compiler) settings(set RuleSet) {
 		c.problems.add("combine", "%s must be %q or %q", quote(set.Combine), Union, Highest)
 	}
 
+	c.p.expand = set.ExpandNestedGroups
+
 	number, ok := c.roles[set.DefaultRole]
 	if set.DefaultRole != "" && !ok {
 		c.problems.add("default_role", "%s is not a role of the catalog", quote(set.DefaultRole))

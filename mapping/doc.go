@@ -36,6 +36,11 @@
 // by simple folding ("ß" is not "ss"). (?-i:…) inside the expression asks for the
 // case, (?s) for a dot that matches a line feed. It runs in time linear in the name.
 //
+// A user may be in a group only through nested ones: in a group that is in it. Such a
+// membership counts if the rule set says so (ExpandNestedGroups), and then like any
+// other; else the explanation tells that it does not. How far nesting is followed is
+// the facts' affair (directory.NestingDepth).
+//
 // # Order of evaluation
 //
 //  1. Subject gate: an inactive user has nothing, whatever the rules say.

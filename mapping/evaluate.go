@@ -37,7 +37,7 @@ func (p *Program) grant(groups []directory.Membership, matches []match) (Assignm
 		}
 	}
 	for i, m := range matches {
-		if m.foreign {
+		if m.standing != counted {
 			continue
 		}
 		for _, what := range p.rules[m.rule].grants {
@@ -111,6 +111,8 @@ func (p *Program) sources(all []given, groups []directory.Membership, matches []
 				Group:      group.Group,
 				GroupName:  group.DisplayName,
 				Connection: group.Connection,
+				Via:        group.Via,
+				ViaName:    nameOf(groups, group.Via),
 			}
 		}
 		if int(g.what) < len(p.roles) {
@@ -121,4 +123,16 @@ func (p *Program) sources(all []given, groups []directory.Membership, matches []
 		sources[i] = s
 	}
 	return sources
+}
+
+// nameOf returns the display name of a group that the user is a member of.
+func nameOf(groups []directory.Membership, id directory.GroupID) string {
+	if id == "" {
+		return ""
+	}
+	i, found := slices.BinarySearchFunc(groups, id, func(m directory.Membership, id directory.GroupID) int { return cmp.Compare(m.Group, id) })
+	if !found {
+		return ""
+	}
+	return groups[i].DisplayName
 }

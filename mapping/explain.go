@@ -58,8 +58,9 @@ type RuleOutcome struct {
 	Name    string  `json:"name,omitempty"`
 	Outcome Outcome `json:"outcome"`
 	// Groups is the user's groups that the rule matches, in order of their ids; for
-	// ConnectionDiffers, those it would match in its own connection. At most
-	// MaxSources are listed, More counts the others.
+	// NestedOnly, those it would match if nested groups counted; for ConnectionDiffers,
+	// those it would match in its own connection. At most MaxSources are listed, More
+	// counts the others.
 	Groups []GroupReference `json:"groups"`
 	More   int              `json:"more,omitempty"`
 }
@@ -72,6 +73,7 @@ const (
 	Matched           Outcome = "matched"
 	Paused            Outcome = "paused"             // it was not tried
 	NoGroupMatches    Outcome = "no_group_matches"   // none of the user's groups, which is also how a dangling rule shows
+	NestedOnly        Outcome = "nested_only"        // a group matches, but the user is in it only through nested ones, which the rule set does not count
 	ConnectionDiffers Outcome = "connection_differs" // a group matches, but comes from another connection
 )
 
@@ -80,6 +82,25 @@ type GroupReference struct {
 	Group      directory.GroupID      `json:"group"`
 	Name       string                 `json:"name"`
 	Connection directory.ConnectionID `json:"connection"`
+	// Via is the user's own group through which it is in this one, if it is not directly.
+	Via     directory.GroupID `json:"via,omitempty"`
+	ViaName string            `json:"via_name,omitempty"`
+}
+
+// References returns the groups of a user, in order of their ids, as an explanation
+// shows them.
+func References(groups []directory.Membership) []GroupReference {
+	groups = distinct(groups)
+	references := make([]GroupReference, len(groups))
+	for i := range groups {
+		references[i] = reference(groups, i)
+	}
+	return references
+}
+
+func reference(groups []directory.Membership, i int) GroupReference {
+	g := groups[i]
+	return GroupReference{g.Group, g.DisplayName, g.Connection, g.Via, nameOf(groups, g.Via)}
 }
 
 // Explain evaluates the facts like Program.Evaluate and says why the result is what it
@@ -115,27 +136,31 @@ func (p *Program) outcomes(groups []directory.Membership, matches []match) []Rul
 		matches = matches[end:]
 
 		outcome := RuleOutcome{Rule: r.id, Name: r.name, Groups: []GroupReference{}}
-		foreign := !slices.ContainsFunc(own, func(m match) bool { return !m.foreign })
+		best := foreign
+		for _, m := range own {
+			best = min(best, m.standing)
+		}
 		switch {
 		case r.paused:
 			outcome.Outcome = Paused
 		case len(own) == 0:
 			outcome.Outcome = NoGroupMatches
-		case foreign:
+		case best == foreign:
 			outcome.Outcome = ConnectionDiffers
+		case best == nested:
+			outcome.Outcome = NestedOnly
 		default:
 			outcome.Outcome = Matched
 		}
 		for _, m := range own {
-			if m.foreign != foreign {
+			if m.standing != best {
 				continue
 			}
 			if len(outcome.Groups) == MaxSources {
 				outcome.More++
 				continue
 			}
-			group := groups[m.group]
-			outcome.Groups = append(outcome.Groups, GroupReference{group.Group, group.DisplayName, group.Connection})
+			outcome.Groups = append(outcome.Groups, reference(groups, int(m.group)))
 		}
 		outcomes[r.position] = outcome
 	}

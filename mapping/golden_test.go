@@ -30,7 +30,7 @@ type testFacts struct {
 func (f testFacts) facts() directory.Facts {
 	facts := directory.Facts{User: directory.User{ID: f.User, Active: f.Active}}
 	for _, g := range f.Groups {
-		facts.Groups = append(facts.Groups, directory.Membership{Group: g.Group, DisplayName: g.Name, Connection: g.Connection})
+		facts.Groups = append(facts.Groups, directory.Membership{Group: g.Group, DisplayName: g.Name, Connection: g.Connection, Via: g.Via})
 	}
 	return facts
 }

@@ -20,6 +20,7 @@ type Program struct {
 	combine     Combine
 	onNoMatch   OnNoMatch
 	defaultRole int32 // its number; meaningful if onNoMatch is GiveDefault
+	expand      bool  // nested groups count
 
 	rules       []rule // by id
 	byID        map[directory.GroupID][]int32
@@ -43,13 +44,21 @@ type patternRule[P any] struct {
 	rule    int32
 }
 
-// match is a rule and a group that it matches, as indexes. It is foreign when the
-// group comes from another connection than the rule asks for: then it counts for
-// nothing, but explains why.
+// match is a rule and a group that it matches, as indexes, and whether that counts. A
+// match that does not explains why.
 type match struct {
 	rule, group int32
-	foreign     bool
+	standing    standing
 }
+
+// standing says what a match is worth, the best first.
+type standing uint8
+
+const (
+	counted standing = iota
+	nested           // the user is in the group only through nested ones, which do not count
+	foreign          // the group comes from another connection than the rule asks for
+)
 
 // DeniesLogin reports whether a user with this assignment must be refused at login
 // because of OnNoMatch: active, but without a role under DenyLogin. (An inactive user
@@ -58,13 +67,23 @@ func (p *Program) DeniesLogin(a Assignment) bool {
 	return p.onNoMatch == DenyLogin && a.Active && len(a.Roles) == 0
 }
 
+// ExpandsNestedGroups reports whether groups count that a user is in only through
+// nested ones.
+func (p *Program) ExpandsNestedGroups() bool { return p.expand }
+
 // matches returns every pair of a rule that is not paused and a group that it matches,
 // ordered by rule id and then as the groups are.
 func (p *Program) matches(groups []directory.Membership) []match {
 	var found []match
 	add := func(r int32, g int) {
-		want := p.rules[r].connection
-		found = append(found, match{rule: r, group: int32(g), foreign: want != "" && want != groups[g].Connection})
+		m := match{rule: r, group: int32(g)}
+		switch want := p.rules[r].connection; {
+		case want != "" && want != groups[g].Connection:
+			m.standing = foreign
+		case groups[g].Via != "" && !p.expand:
+			m.standing = nested
+		}
+		found = append(found, m)
 	}
 	for i := range groups {
 		for _, r := range p.byID[groups[i].Group] {
@@ -96,8 +115,9 @@ func (p *Program) matches(groups []directory.Membership) []match {
 	return found
 }
 
-// distinct returns the memberships in order of group id, each once. It leaves its
-// input alone, and copies it only when it must.
+// distinct returns the memberships in order of group id, each once: a direct one rather
+// than one through a nested group. It leaves its input alone, and copies it only when it
+// must.
 func distinct(groups []directory.Membership) []directory.Membership {
 	ordered := true
 	for i := 1; i < len(groups) && ordered; i++ {
@@ -107,10 +127,13 @@ func distinct(groups []directory.Membership) []directory.Membership {
 		return groups
 	}
 	groups = slices.Clone(groups)
-	slices.SortFunc(groups, compareMemberships)
-	return slices.Compact(groups)
+	slices.SortFunc(groups, func(a, b directory.Membership) int {
+		return cmp.Or(compareMemberships(a, b), strings.Compare(string(a.Via), string(b.Via)))
+	})
+	return slices.CompactFunc(groups, func(a, b directory.Membership) bool { return compareMemberships(a, b) == 0 })
 }
 
+// compareMemberships compares the groups, however the user is in them.
 func compareMemberships(a, b directory.Membership) int {
 	return cmp.Or(
 		strings.Compare(string(a.Group), string(b.Group)),

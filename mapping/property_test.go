@@ -56,6 +56,8 @@ func genRules(t *rapid.T, catalog mapping.Catalog) mapping.RuleSet {
 	set := mapping.RuleSet{
 		Combine:   rapid.SampledFrom([]mapping.Combine{"", mapping.Union, mapping.Highest}).Draw(t, "combine"),
 		OnNoMatch: rapid.SampledFrom([]mapping.OnNoMatch{"", mapping.GiveNone, mapping.DenyLogin}).Draw(t, "on no match"),
+
+		ExpandNestedGroups: rapid.Bool().Draw(t, "expand nested groups"),
 	}
 	if rapid.Bool().Draw(t, "has default") {
 		set.DefaultRole = rapid.SampledFrom(keys).Draw(t, "default role")
@@ -102,6 +104,7 @@ func genFacts(t *rapid.T) directory.Facts {
 				Group:       groupID(rapid.IntRange(0, 6).Draw(t, "group")),
 				DisplayName: rapid.SampledFrom(names).Draw(t, "display name"),
 				Connection:  rapid.SampledFrom(connections).Draw(t, "from"),
+				Via:         rapid.SampledFrom([]directory.GroupID{"", "", groupID(0), groupID(7)}).Draw(t, "via"),
 			}
 		}), 0, 8).Draw(t, "groups"),
 	}
@@ -117,7 +120,7 @@ func model(catalog mapping.Catalog, set mapping.RuleSet, facts directory.Facts) 
 	roles := map[mapping.RoleKey]bool{}
 	held := map[mapping.Permission]bool{}
 	for _, r := range set.Rules {
-		if r.Paused || !slices.ContainsFunc(facts.Groups, func(m directory.Membership) bool { return modelMatches(r.When.Group, m) }) {
+		if r.Paused || !slices.ContainsFunc(facts.Groups, func(m directory.Membership) bool { return counts(set, m) && modelMatches(r.When.Group, m) }) {
 			continue
 		}
 		for _, key := range r.Grant.Roles {
@@ -148,6 +151,10 @@ func model(catalog mapping.Catalog, set mapping.RuleSet, facts directory.Facts) 
 	}
 	slices.Sort(a.Permissions)
 	return a
+}
+
+func counts(set mapping.RuleSet, m directory.Membership) bool {
+	return m.Via == "" || set.ExpandNestedGroups
 }
 
 func modelMatches(g mapping.GroupMatcher, m directory.Membership) bool {
@@ -275,9 +282,9 @@ func TestEverySourceIsTrueAndEveryRoleHasOne(t *testing.T) {
 				continue
 			}
 			i := slices.IndexFunc(set.Rules, func(r mapping.Rule) bool { return r.ID == s.Rule })
-			m := directory.Membership{Group: s.Group, Connection: s.Connection, DisplayName: s.GroupName}
+			m := directory.Membership{Group: s.Group, Connection: s.Connection, DisplayName: s.GroupName, Via: s.Via}
 			grants := set.Rules[i].Grant
-			if set.Rules[i].Paused || !slices.Contains(facts.Groups, m) || !modelMatches(set.Rules[i].When.Group, m) ||
+			if set.Rules[i].Paused || !counts(set, m) || !slices.Contains(facts.Groups, m) || !modelMatches(set.Rules[i].When.Group, m) ||
 				!slices.Contains(grants.Roles, s.Role) && !slices.Contains(grants.Permissions, s.Permission) {
 				t.Errorf("%+v is not so", s)
 			}
@@ -393,7 +400,8 @@ func TestExplainAgreesWithEvaluate(t *testing.T) {
 			t.Errorf("decision %s, but DeniesLogin is %v", e.Decision, !denied)
 		}
 		for i, r := range set.Rules {
-			matching := slices.ContainsFunc(facts.Groups, func(m directory.Membership) bool { return modelMatches(r.When.Group, m) })
+			matching := slices.ContainsFunc(facts.Groups, func(m directory.Membership) bool { return counts(set, m) && modelMatches(r.When.Group, m) })
+			below := slices.ContainsFunc(facts.Groups, func(m directory.Membership) bool { return modelMatches(r.When.Group, m) })
 			anywhere := r.When.Group
 			anywhere.Connection = ""
 			elsewhere := slices.ContainsFunc(facts.Groups, func(m directory.Membership) bool { return modelMatches(anywhere, m) })
@@ -403,6 +411,8 @@ func TestExplainAgreesWithEvaluate(t *testing.T) {
 				want = mapping.Paused
 			case matching:
 				want = mapping.Matched
+			case below:
+				want = mapping.NestedOnly
 			case elsewhere:
 				want = mapping.ConnectionDiffers
 			}

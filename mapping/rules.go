@@ -12,6 +12,9 @@ type RuleSet struct {
 	// OnNoMatch says what an active user without a role gets; empty means GiveDefault
 	// when there is a default role, else GiveNone.
 	OnNoMatch OnNoMatch `json:"on_no_match,omitempty"`
+	// ExpandNestedGroups makes a user's groups count that the user is in only through
+	// nested groups (directory.Membership.Via). By default they do not.
+	ExpandNestedGroups bool `json:"expand_nested_groups,omitempty"`
 	// Rules are all tried; their order is for the reader.
 	Rules []Rule `json:"rules"`
 }

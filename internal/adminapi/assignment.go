@@ -48,7 +48,7 @@ type Assignment struct {
 type Reasons struct {
 	RulesVersion int64                      `json:"rules_version" doc:"The version of the rules."`
 	Decision     mapping.Decision           `json:"decision" enum:"inactive,granted,default,none,deny_login" doc:"How the roles came about: the user is inactive; rules granted them; the default role; none; none, and a login is refused."`
-	Groups       []mapping.GroupReference   `json:"groups" nullable:"false" doc:"The user's groups."`
+	Groups       []mapping.GroupReference   `json:"groups" nullable:"false" doc:"The user's groups, also those it is in only through nested ones (via)."`
 	Sources      []mapping.Source           `json:"sources" nullable:"false" doc:"Each reason for a role, or for a permission that is granted beside roles."`
 	Permissions  []mapping.PermissionReason `json:"permissions" nullable:"false" doc:"Where each permission comes from."`
 	Dropped      []mapping.RoleKey          `json:"dropped" nullable:"false" doc:"Roles that rules grant, but that give way to one of higher rank (combine is highest)."`
@@ -56,10 +56,6 @@ type Reasons struct {
 }
 
 func assignmentOf(a admin.Assignment) Assignment {
-	groups := make([]mapping.GroupReference, len(a.Groups))
-	for i, g := range a.Groups {
-		groups[i] = mapping.GroupReference{Group: g.Group, Name: g.DisplayName, Connection: g.Connection}
-	}
 	answer := Assignment{
 		User: a.Stored.User, Deleted: a.User == nil,
 		Holding: holdingOf(a.Holds),
@@ -68,7 +64,7 @@ func assignmentOf(a admin.Assignment) Assignment {
 		UpdatedAt: a.Stored.UpdatedAt, Cause: a.Stored.Cause, Aliases: a.Stored.Aliases,
 		Settled: a.Expected == nil, Remaining: a.Remaining,
 		Reasons: Reasons{
-			RulesVersion: a.RulesVersion, Decision: a.Why.Decision, Groups: groups, Sources: a.Why.Assignment.Sources,
+			RulesVersion: a.RulesVersion, Decision: a.Why.Decision, Groups: mapping.References(a.Groups), Sources: a.Why.Assignment.Sources,
 			Permissions: a.Why.Permissions, Dropped: a.Why.Dropped, Rules: a.Why.Rules,
 		},
 	}

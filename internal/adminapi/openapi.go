@@ -39,10 +39,11 @@ var descriptions = map[string]string{
 	"Role.rank":        "Unique; of several roles, the one of highest rank is the primary one.",
 	"Role.permissions": "What it allows: resource:action.",
 
-	"RuleSet.combine":      "Which of the granted roles a user keeps: union (all, the default) or highest (only the one of highest rank).",
-	"RuleSet.default_role": "Given to an active user whom no rule gives a role.",
-	"RuleSet.on_no_match":  "What an active user without a role gets: default (the default role; that is the default when there is one), none, or deny_login.",
-	"RuleSet.rules":        "All are tried; none stops another. At most 5000.",
+	"RuleSet.combine":              "Which of the granted roles a user keeps: union (all, the default) or highest (only the one of highest rank).",
+	"RuleSet.default_role":         "Given to an active user whom no rule gives a role.",
+	"RuleSet.on_no_match":          "What an active user without a role gets: default (the default role; that is the default when there is one), none, or deny_login.",
+	"RuleSet.expand_nested_groups": "Whether groups count that a user is in only through nested ones, up to five steps. By default they do not.",
+	"RuleSet.rules":                "All are tried; none stops another. At most 5000.",
 
 	"Rule.id":          "Names the rule within its rule set: 1 to 64 of a-z, 0-9, _ and -.",
 	"Rule.name":        "For people.",
@@ -67,6 +68,8 @@ var descriptions = map[string]string{
 	"Source.group":      "The group that the rule matches.",
 	"Source.group_name": "The group's display name.",
 	"Source.connection": "The connection that pushed the group.",
+	"Source.via":        "The user's own group through which it is in that group, if it is not directly.",
+	"Source.via_name":   "Its display name.",
 
 	"PermissionReason.permission": "The permission.",
 	"PermissionReason.roles":      "The user's roles that it comes with, highest rank first.",
@@ -74,13 +77,15 @@ var descriptions = map[string]string{
 
 	"RuleOutcome.rule":    "The id of the rule.",
 	"RuleOutcome.name":    "Its name.",
-	"RuleOutcome.outcome": "matched; paused (not tried); no_group_matches; connection_differs (a group matches, but comes from another connection than the rule asks for).",
-	"RuleOutcome.groups":  "The groups that it matches; for connection_differs, those that it would match. At most 100.",
+	"RuleOutcome.outcome": "matched; paused (not tried); no_group_matches; nested_only (a group matches, but the user is in it only through nested ones, which expand_nested_groups does not count); connection_differs (a group matches, but comes from another connection than the rule asks for).",
+	"RuleOutcome.groups":  "The groups that it matches; for nested_only and connection_differs, those that it would match. At most 100.",
 	"RuleOutcome.more":    "How many more groups there are.",
 
 	"GroupReference.group":      "The id of the group.",
 	"GroupReference.name":       "Its display name.",
 	"GroupReference.connection": "The connection that pushed it.",
+	"GroupReference.via":        "The user's own group through which it is in this one, if it is not directly.",
+	"GroupReference.via_name":   "Its display name.",
 }
 
 // finish completes the document: it describes what has no description yet, says of

@@ -88,7 +88,14 @@ type Membership struct {
 	Group       GroupID
 	Connection  ConnectionID
 	DisplayName string
+	// Via is "" when the user is a member itself. Else it is a group that the user is a
+	// member of, and that is in Group, directly or by way of others: a nested group.
+	Via GroupID
 }
+
+// NestingDepth is how many steps, from a group to one that contains it, are followed.
+// What is further away counts for nothing, and so a cycle has an end.
+const NestingDepth = 5
 
 // Fold returns the form in which names are compared: trimmed, Unicode NFC, case
 // folded (SEMANTICS, "Match").
