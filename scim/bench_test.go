@@ -101,9 +101,9 @@ func BenchmarkPutGroupOfTenThousand(b *testing.B) {
 }
 
 func BenchmarkRenderGroupOfTenThousand(b *testing.B) {
-	members := make([]directory.UserID, 10_000)
+	members := make([]directory.MemberID, 10_000)
 	for i := range members {
-		members[i] = directory.NewUserID()
+		members[i] = directory.MemberID(directory.NewUserID())
 	}
 	g := directory.Group{ID: directory.NewGroupID(), Resource: []byte(guides)}
 	v := view{base: "https://roles.example.com/scim/v2/conn_06h00itep5q9r5i23e6glu5oao", show: projection{of: groupType}}

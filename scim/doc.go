@@ -116,14 +116,17 @@
 //	                               what is in doubt gives nobody access
 //	PUT of a group without members no members (RFC 7643 §2.5: absent, null and [] are one)
 //	password                       accepted, dropped, never stored or shown
-//	members shown                  users only; a member that is no user yet is kept, and
-//	                               shown once the user is there
+//	members shown                  users, and groups of the connection before them; what is
+//	                               neither yet is kept, and shown once the user is there
+//	a group that is its own member 400 invalidValue; by way of other groups it may be
 //	externalId                     need not be unique (RFC 7643 §3.1). One that several users share
 //	                               lets none of them into a group, and all of them leave by it
 //	members named otherwise        by externalId or userName: the answer shows them by id. A PUT
 //	                               of the same raises no revision; a PATCH of members always does
-//	groups of a user               those of its connection, shown as direct. A creation does
-//	                               not show them
+//	groups of a user               those of its connection, shown as direct; also the indirect
+//	                               ones, up to five steps away, if the organization's rules
+//	                               count nested groups. Filters look at the direct ones. A
+//	                               creation does not show them
 //	e-mail address of a user       the primary one, else that of type work, else the first
 //	wrong token or client secret   401, the same for a connection that does not exist;
 //	                               repeated within 2 s it is refused without a query, and

@@ -29,7 +29,7 @@ func (h *Handler) createGroup(c *call) (answer, error) {
 	}
 	view := c.view(c.types.group)
 	joining := asked.members.additions()
-	var members *rolesync.Later[[]directory.UserID]
+	var members *rolesync.Later[[]directory.MemberID]
 	err = c.change(asked, func(tx *rolesync.Tx) error {
 		g.CreatedAt, g.ModifiedAt = tx.Now(), tx.Now()
 		tx.CreateGroup(g)
@@ -87,10 +87,13 @@ func (h *Handler) putGroup(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	if err := asked.members.without(id); err != nil {
+		return answer{}, err
+	}
 	view := c.view(c.types.group)
 	names := asked.members.names()
 	var g directory.Group
-	var members *rolesync.Later[[]directory.UserID]
+	var members *rolesync.Later[[]directory.MemberID]
 	err = c.change(asked, func(tx *rolesync.Tx) error {
 		before, err := tx.Group(id)
 		if err != nil {
@@ -152,9 +155,12 @@ func (h *Handler) patchGroup(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	if err := asked.members.without(id); err != nil {
+		return answer{}, err
+	}
 	view := c.view(c.types.group)
 	var g groupLater
-	var members *rolesync.Later[[]directory.UserID]
+	var members *rolesync.Later[[]directory.MemberID]
 	err = c.change(asked, func(tx *rolesync.Tx) (err error) {
 		if g, err = c.patchAttributes(tx, id, asked); err != nil {
 			return err
@@ -267,7 +273,7 @@ func (h *Handler) deleteGroup(c *call) (answer, error) {
 // settled returns the members of a group after a change, at most limit; 0 is all. What
 // was named by userName or externalId is resolved at the end of the transaction, after
 // members was read there: then they are read again. Without members, none are shown.
-func (c *call) settled(id directory.GroupID, asked *changes, members *rolesync.Later[[]directory.UserID], limit int) ([]directory.UserID, error) {
+func (c *call) settled(id directory.GroupID, asked *changes, members *rolesync.Later[[]directory.MemberID], limit int) ([]directory.MemberID, error) {
 	if members == nil {
 		return nil, nil
 	}
@@ -277,7 +283,7 @@ func (c *call) settled(id directory.GroupID, asked *changes, members *rolesync.L
 	return c.handler.Store.Members(c.Context(), c.connection.Organization, id, limit)
 }
 
-func (c *call) group(view view, g *directory.Group, ids []directory.UserID) (answer, error) {
+func (c *call) group(view view, g *directory.Group, ids []directory.MemberID) (answer, error) {
 	b, err := view.appendGroup(c.buffer, g, whole(ids))
 	return answer{status: http.StatusOK, version: view.version(g.Revision, g.Resource, nil), body: b}, err
 }

@@ -49,12 +49,28 @@ func (m *memberChange) values(added bool) []string {
 	return out
 }
 
-// names returns the values that are not of the form of a user's id: externalIds and
-// userNames, of users or of nobody yet.
+// without refuses that a group is made a member of itself. It may be one by way of other
+// groups: that is the provider's business.
+func (m *memberChange) without(group directory.GroupID) error {
+	if i, named := m.last[string(group)]; named && m.mentions[i].added {
+		return invalidValue("members has %s, which is the group itself", quote(string(group)))
+	}
+	return nil
+}
+
+// isMemberID reports whether a value has the form of the id of a user or a group.
+func isMemberID(value string) bool {
+	_, notUser := directory.ParseUserID(value)
+	_, notGroup := directory.ParseGroupID(value)
+	return notUser == nil || notGroup == nil
+}
+
+// names returns the values that are not of the form of an id: externalIds and userNames,
+// of users or of nobody yet.
 func (m *memberChange) names() []string {
 	var names []string
 	for i, n := range m.mentions {
-		if _, err := directory.ParseUserID(n.value); err != nil && m.last[n.value] == i {
+		if !isMemberID(n.value) && m.last[n.value] == i {
 			names = append(names, n.value)
 		}
 	}
@@ -93,7 +109,7 @@ func (m *memberChange) identified(named map[string][]directory.UserID) *memberCh
 func (m *memberChange) resolved(named map[string][]directory.UserID) (stated, pending []string) {
 	seen := make(map[string]bool, len(m.mentions))
 	for _, value := range m.additions() {
-		if _, err := directory.ParseUserID(value); err != nil {
+		if !isMemberID(value) {
 			users := named[value]
 			if len(users) != 1 {
 				pending = append(pending, value)
@@ -109,13 +125,13 @@ func (m *memberChange) resolved(named map[string][]directory.UserID) (stated, pe
 	return stated, pending
 }
 
-// same reports whether users are exactly those stated, each of which is there once.
-func same(users []directory.UserID, stated []string) bool {
-	is := make(map[directory.UserID]bool, len(users))
-	for _, id := range users {
+// same reports whether members are exactly those stated, each of which is there once.
+func same(members []directory.MemberID, stated []string) bool {
+	is := make(map[directory.MemberID]bool, len(members))
+	for _, id := range members {
 		is[id] = true
 	}
-	return len(users) == len(stated) && !slices.ContainsFunc(stated, func(id string) bool { return !is[directory.UserID(id)] })
+	return len(members) == len(stated) && !slices.ContainsFunc(stated, func(id string) bool { return !is[directory.MemberID(id)] })
 }
 
 func (m *memberChange) set(values []string, added bool) {
@@ -190,7 +206,7 @@ func memberValues(v value) ([]string, error) {
 			id = id.get("value")
 		}
 		if id.kind != text && id.kind != number || id.text == "" {
-			return nil, invalidValue("members[%d] needs a value, the id of a user", i)
+			return nil, invalidValue("members[%d] needs a value, the id of a user or a group", i)
 		}
 		if len(id.text) > maxMemberValue {
 			return nil, invalidValue("members[%d].value is longer than %d bytes", i, maxMemberValue)

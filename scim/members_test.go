@@ -112,11 +112,11 @@ func TestMembersAreTheSameInAnyOrder(t *testing.T) {
 	var m memberChange
 	m.set([]string{"a", "b"}, true)
 	for list, want := range map[string]bool{"a b": true, "b a": true, "a": false, "a b c": false, "a c": false, "": false} {
-		var users []directory.UserID
+		var members []directory.MemberID
 		for _, id := range strings.Fields(list) {
-			users = append(users, directory.UserID(id))
+			members = append(members, directory.MemberID(id))
 		}
-		if got := same(users, m.additions()); got != want {
+		if got := same(members, m.additions()); got != want {
 			t.Errorf("same(%s) = %v, want %v", list, got, want)
 		}
 	}

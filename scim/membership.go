@@ -17,7 +17,7 @@ const (
 type memberReader struct {
 	c      *call
 	groups []directory.Group
-	first  map[directory.GroupID][]directory.UserID
+	first  map[directory.GroupID][]directory.MemberID
 	read   int // groups[:read] have been read into first, lately
 	limit  int // of each of them
 }
@@ -29,7 +29,7 @@ func (c *call) members(groups []directory.Group) *memberReader {
 // portions gives the members of the i-th group. A portion is of no more use once the
 // next is asked for.
 func (m *memberReader) portions(i int) portions {
-	return func(each func([]directory.UserID) error) error {
+	return func(each func([]directory.MemberID) error) error {
 		if i >= m.read {
 			if err := m.advance(i); err != nil {
 				return err

@@ -66,7 +66,8 @@ func (v view) appendUser(b []byte, u *directory.User, groups []directory.Members
 	return append(b, '}'), shown, nil
 }
 
-// appendGroups appends the groups of a user that its own connection has stated.
+// appendGroups appends the groups of a user that its own connection has stated, and those
+// that it is in through nested ones, as indirect (RFC 7643 §4.1.2).
 func (v view) appendGroups(b []byte, u *directory.User, groups []directory.Membership) []byte {
 	separator := `,"groups":[`
 	for i := range groups {
@@ -77,7 +78,11 @@ func (v view) appendGroups(b []byte, u *directory.User, groups []directory.Membe
 		b = append(b, groups[i].Group...)
 		b = v.appendReference(b, "/Groups/", string(groups[i].Group))
 		b = appendString(append(b, `,"display":`...), groups[i].DisplayName)
-		b = append(b, `,"type":"direct"}`...)
+		kind := `,"type":"direct"}`
+		if groups[i].Via != "" {
+			kind = `,"type":"indirect"}`
+		}
+		b = append(b, kind...)
 		separator = ","
 	}
 	if separator == "," {
@@ -87,11 +92,11 @@ func (v view) appendGroups(b []byte, u *directory.User, groups []directory.Membe
 }
 
 // portions calls each with the members of a group, one portion after the other.
-type portions func(each func([]directory.UserID) error) error
+type portions func(each func([]directory.MemberID) error) error
 
 // whole is the one portion that was read already.
-func whole(members []directory.UserID) portions {
-	return func(each func([]directory.UserID) error) error { return each(members) }
+func whole(members []directory.MemberID) portions {
+	return func(each func([]directory.MemberID) error) error { return each(members) }
 }
 
 // appendGroup appends a group; members are asked for and shown if the projection
@@ -106,11 +111,15 @@ func (v view) appendGroup(b []byte, g *directory.Group, members portions) ([]byt
 	if v.show.shows("members") {
 		b = append(b, `,"members":[`...)
 		separator := ""
-		err := members(func(ids []directory.UserID) (err error) {
+		err := members(func(ids []directory.MemberID) (err error) {
 			for _, id := range ids {
 				b = append(append(append(b, separator...), `{"value":"`...), id...)
-				b = v.appendReference(b, "/Users/", string(id))
-				b = append(b, `,"type":"User"}`...)
+				endpoint, kind := "/Users/", `,"type":"User"}`
+				if id.IsGroup() {
+					endpoint, kind = "/Groups/", `,"type":"Group"}`
+				}
+				b = v.appendReference(b, endpoint, string(id))
+				b = append(b, kind...)
 				separator = ","
 				if b, err = v.spilled(b); err != nil {
 					return err

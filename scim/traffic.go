@@ -23,7 +23,7 @@ var requestKinds = map[[2]string]string{
 	{"GET", "/Groups"}: "groups.list", {"POST", "/Groups"}: "groups.create", {"GET", "/Groups/"}: "groups.get",
 	{"PUT", "/Groups/"}: "groups.replace", {"PATCH", "/Groups/"}: "groups.patch", {"DELETE", "/Groups/"}: "groups.delete",
 	{"POST", "/Users/.search"}: "users.list", {"POST", "/Groups/.search"}: "groups.list", {"POST", "/.search"}: "search",
-	{"POST", "/Bulk"}: "bulk", {"GET", "/Me"}: "me",
+	{"POST", "/Bulk"}: "bulk", {"GET", "/Me"}: "me", {"POST", "/oauth/token"}: "token",
 	{"GET", "/ServiceProviderConfig"}: "discovery", {"GET", "/ResourceTypes"}: "discovery", {"GET", "/ResourceTypes/"}: "discovery",
 	{"GET", "/Schemas"}: "discovery", {"GET", "/Schemas/"}: "discovery",
 }

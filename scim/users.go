@@ -105,8 +105,7 @@ func (h *Handler) deleteUser(c *call) (answer, error) {
 		return answer{}, err
 	}
 	err = c.change(nil, func(tx *rolesync.Tx) error {
-		tx.TouchGroupsOf(id)
-		u, err := tx.User(id)
+		u, err := tx.Leaver(id)
 		if err != nil {
 			return err
 		}

@@ -17,6 +17,31 @@
 // published) puts them on a backlog in the same transaction; [Engine.Run] works it
 // off in chunks, each a transaction, also after a crash.
 //
+// # Nested groups
+//
+// A group may be a member of groups. If the rules count that (ExpandNestedGroups), a
+// user's assignment depends on names and steps of groups that the user is not in itself:
+// what a change of one of them touches is found by walking down from it, five steps far.
+// Such a change (a nested group comes or goes; a group that has nested ones is renamed; a
+// group that is nested, or has nested ones, is deleted) is alone in its organization: the
+// engine begins it like any other, and once it is found out, makes it again with the
+// exclusive lock.
+//
+// So no assignment is stale. Every other change of the organization comes wholly before
+// it or wholly after. One before has committed memberships and assignments, so the walk
+// finds its users, and they are evaluated or on the backlog. One after reads the facts
+// with the new steps and names in them. And among changes that are not alone, steps, and
+// names of groups that have nested ones, stand still: whom one of them touches, it
+// touches through rows that it has locked. It is the same if the rules do not count
+// nested groups, but that new steps then touch nobody; rules that begin to count them are
+// published alone, and have everyone evaluated.
+//
+// # Revisions
+//
+// The revision of a group is raised with every change of what a provider is shown of it:
+// also when a member is deleted, user or group, and when one that was named before it
+// existed appears.
+//
 // # Why nothing is lost
 //
 // An assignment row with published_version < version is the outbox. The Writer's

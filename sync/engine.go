@@ -3,6 +3,7 @@ package sync
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -56,22 +57,35 @@ func (a Author) scope() store.Scope {
 // assignments of the users it touched, in one transaction: all of it or nothing.
 // The closure may run more than once. Its error rolls back and is returned as it is;
 // so is a fault of the store: NotFound, Conflict, Unavailable.
+//
+// Changes of one organization run side by side, but one that reaches through nested
+// groups is made alone (see the package documentation).
 func (e *Engine) Change(ctx context.Context, by Author, change func(*Tx) error) error {
-	var outcome outcome
-	err := e.store.Transact(ctx, by.scope(), store.Facts, func(tx *store.Tx) error {
-		t := newTx(e, tx, by)
-		if err := change(t); err != nil {
-			return err
-		}
-		var err error
-		outcome, err = t.settle()
-		return err
-	})
+	outcome, err := e.change(ctx, by, store.Facts, change)
+	if errors.Is(err, errAlone) {
+		outcome, err = e.change(ctx, by, store.Rules, change)
+	}
 	if err != nil {
 		return err
 	}
 	e.publish(outcome)
 	return nil
+}
+
+func (e *Engine) change(ctx context.Context, by Author, lock store.Lock, change func(*Tx) error) (outcome outcome, err error) {
+	err = e.store.Transact(ctx, by.scope(), lock, func(tx *store.Tx) error {
+		t := newTx(e, tx, by)
+		t.alone = lock == store.Rules
+		err := change(t)
+		if t.must {
+			return errAlone
+		}
+		if err == nil {
+			outcome, err = t.settle()
+		}
+		return err
+	})
+	return outcome, err
 }
 
 // outcome is what the rest of the program learns of a committed transaction.

@@ -32,6 +32,11 @@ func TestEngine(t *testing.T) {
 			{"members by another name", testMembersByName},
 			{"members by two names", testMembersByTwoNames},
 			{"pending members", testPending},
+			{"nested groups", testNested},
+			{"nested groups that do not count", testNotExpanded},
+			{"nested groups of very many", testNestedBacklog},
+			{"a change that has to be alone", testAlone},
+			{"revisions of groups", testRevisions},
 			{"pending members, twice", testPendingTwice},
 			{"more than one transaction evaluates", testBacklog},
 			{"the backlog is worked off while it grows", testBacklogGrows},
@@ -41,6 +46,8 @@ func TestEngine(t *testing.T) {
 			{"one thousand members by ten", testThousandMembers},
 			{"one userName by eight", testOneUserName},
 			{"rename and add at once", testRenameWhileAdding},
+			{"nest, rename and add at once", testNestWhileAdding},
+			{"delete users and groups at once", testLeaversAtOnce},
 			{"create and add by name at once", testCreateWhilePending},
 		} {
 			t.Run(c.name, func(t *testing.T) {

@@ -21,6 +21,8 @@ type model struct {
 	users  map[directory.UserID]*modelUser
 	groups map[directory.GroupID]*modelGroup
 	rules  map[string]mapping.RoleKey // role by group name
+	expand bool                       // nested groups count
+	gone   []directory.GroupID        // groups that were deleted
 }
 
 type modelUser struct {
@@ -35,7 +37,24 @@ type modelUser struct {
 type modelGroup struct {
 	name    string
 	members map[directory.UserID]bool
+	nested  map[directory.GroupID]bool
 	pending map[string]bool
+
+	shown    string // what a provider sees of it
+	revision int64  // at that time
+}
+
+// list is the members of a group in order.
+func (g *modelGroup) list() []directory.MemberID {
+	list := []directory.MemberID{}
+	for id := range g.nested {
+		list = append(list, directory.MemberID(id))
+	}
+	for id := range g.members {
+		list = append(list, directory.MemberID(id))
+	}
+	slices.Sort(list)
+	return list
 }
 
 // named returns whom a value means: several, when they share it as their externalId.
@@ -54,7 +73,11 @@ func (m *model) named(value string) (ids []directory.UserID) {
 }
 
 func (m *model) add(g *modelGroup, value string) {
-	if ids := m.named(value); len(ids) == 1 {
+	if other, ok := m.groups[directory.GroupID(value)]; ok {
+		if other != g {
+			g.nested[directory.GroupID(value)] = true
+		}
+	} else if ids := m.named(value); len(ids) == 1 {
 		g.members[ids[0]] = true
 	} else {
 		g.pending[value] = true
@@ -65,6 +88,7 @@ func (m *model) remove(g *modelGroup, value string) {
 	for _, id := range m.named(value) {
 		delete(g.members, id)
 	}
+	delete(g.nested, directory.GroupID(value))
 	delete(g.pending, value)
 }
 
@@ -85,9 +109,21 @@ func (m *model) roles(id directory.UserID) []mapping.RoleKey {
 	if !u.active || u.deleted {
 		return []mapping.RoleKey{}
 	}
+	in := map[directory.GroupID]bool{}
+	for group, g := range m.groups {
+		in[group] = g.members[id]
+	}
+	for step := 0; m.expand && step < directory.NestingDepth; step++ {
+		before := maps.Clone(in)
+		for group, g := range m.groups {
+			for nested := range g.nested {
+				in[group] = in[group] || before[nested]
+			}
+		}
+	}
 	held := map[mapping.RoleKey]bool{}
-	for _, g := range m.groups {
-		if role, ok := m.rules[strings.ToLower(g.name)]; ok && g.members[id] {
+	for group, g := range m.groups {
+		if role, ok := m.rules[strings.ToLower(g.name)]; ok && in[group] {
 			held[role] = true
 		}
 	}
@@ -129,10 +165,10 @@ func TestEngineIsLikeTheModel(t *testing.T) {
 		s := newService(t, url, "")
 		rapid.Check(t, func(r *rapid.T) {
 			n := s.tenant(t)
-			n.publish(r, map[string]mapping.RoleKey{"admins": "admin", "engineering": "developer"})
+			n.publish(r, mapping.RuleSet{ExpandNestedGroups: true}, map[string]mapping.RoleKey{"admins": "admin", "engineering": "developer"})
 			machine := &machine{tenant: n, model: &model{
 				users: map[directory.UserID]*modelUser{}, groups: map[directory.GroupID]*modelGroup{},
-				rules: map[string]mapping.RoleKey{"admins": "admin", "engineering": "developer"},
+				rules: map[string]mapping.RoleKey{"admins": "admin", "engineering": "developer"}, expand: true,
 			}}
 			r.Repeat(rapid.StateMachineActions(machine))
 		})
@@ -148,7 +184,7 @@ type machine struct {
 var (
 	userNames   = rapid.SampledFrom([]string{"anna@x.com", "Anna@X.com", "bert@x.com", "carl@x.com", "BERT@x.com", "dora@x.com"})
 	externalIDs = rapid.SampledFrom([]string{"", "00uA", "00ua", "00uB", "bert@x.com"})
-	groupNames  = rapid.SampledFrom([]string{"Admins", "admins", "Engineering", "Sales"})
+	groupNames  = rapid.SampledFrom([]string{"Admins", "admins", "Engineering", "Sales", "Support"})
 )
 
 func (m *machine) pickUser(r *rapid.T) directory.UserID {
@@ -169,12 +205,16 @@ func pickFrom[T any](r *rapid.T, label string, from []T) T {
 // pickValues draws members as a provider may name them.
 func (m *machine) pickValues(r *rapid.T) (values []string) {
 	for range rapid.IntRange(0, 3).Draw(r, "members") {
-		switch rapid.IntRange(0, 3).Draw(r, "kind of name") {
+		switch rapid.IntRange(0, 6).Draw(r, "kind of name") {
 		case 0:
 			values = append(values, userNames.Draw(r, "userName"))
 		case 1:
 			if id := externalIDs.Draw(r, "externalId"); id != "" {
 				values = append(values, id)
+			}
+		case 2, 3:
+			if groups := slices.Concat(slices.Sorted(maps.Keys(m.model.groups)), m.model.gone); len(groups) > 0 {
+				values = append(values, string(pickFrom(r, "group", groups)))
 			}
 		default:
 			if len(m.model.users) > 0 {
@@ -276,7 +316,7 @@ func (m *machine) CreateGroup(r *rapid.T) {
 		want = fault.Conflict
 	}
 	if m.expect(r, want, func(tx *rolesync.Tx) error { tx.CreateGroup(g); tx.AddMembers(g.ID, values); return nil }) {
-		made := &modelGroup{name: g.DisplayName, members: map[directory.UserID]bool{}, pending: map[string]bool{}}
+		made := &modelGroup{name: g.DisplayName, members: map[directory.UserID]bool{}, nested: map[directory.GroupID]bool{}, pending: map[string]bool{}}
 		m.model.groups[g.ID] = made
 		for _, value := range values {
 			m.model.add(made, value)
@@ -299,6 +339,10 @@ func (m *machine) DeleteGroup(r *rapid.T) {
 	id := m.pickGroup(r)
 	m.expect(r, fine, deleteGroup(id))
 	delete(m.model.groups, id)
+	for _, g := range m.model.groups {
+		delete(g.nested, id)
+	}
+	m.model.gone = append(m.model.gone, id)
 }
 
 func (m *machine) AddMembers(r *rapid.T) {
@@ -322,6 +366,7 @@ func (m *machine) ReplaceMembers(r *rapid.T) {
 	m.expect(r, fine, replaceMembers(id, values...))
 	g := m.model.groups[id]
 	clear(g.members)
+	clear(g.nested)
 	clear(g.pending)
 	for _, value := range values {
 		m.model.add(g, value)
@@ -335,13 +380,14 @@ func (m *machine) PublishRules(r *rapid.T) {
 			rules[name] = role
 		}
 	}
-	m.publish(r, rules)
-	m.model.rules = rules
+	m.model.rules, m.model.expand = rules, rapid.Bool().Draw(r, "expand nested groups")
+	m.publish(r, mapping.RuleSet{ExpandNestedGroups: m.model.expand}, rules)
 }
 
-// publish publishes a rule for each of the names, and has everybody evaluated.
-func (n tenant) publish(t tester, roles map[string]mapping.RoleKey) {
-	set := mapping.RuleSet{DefaultRole: "member"}
+// publish publishes a rule set with a rule for each of the names, and has everybody
+// evaluated.
+func (n tenant) publish(t tester, set mapping.RuleSet, roles map[string]mapping.RoleKey) {
+	set.DefaultRole = "member"
 	for name, role := range roles {
 		set.Rules = append(set.Rules, mapping.Rule{
 			ID: mapping.RuleID(name), When: mapping.Condition{Group: mapping.GroupMatcher{Name: name}}, Grant: mapping.Grant{Roles: []mapping.RoleKey{role}},
@@ -378,9 +424,18 @@ func (m *machine) Check(r *rapid.T) {
 		if err != nil {
 			r.Fatal(err)
 		}
-		if want := slices.Sorted(maps.Keys(g.members)); !slices.Equal(members, want) {
+		if want := g.list(); !slices.Equal(members, want) {
 			r.Fatalf("members of %s (%s) = %v, want %v", id, g.name, members, want)
 		}
+		stored, err := m.Store.Group(ctx, m.scope(), id)
+		if err != nil {
+			r.Fatal(err)
+		}
+		shown := fmt.Sprint(stored.DisplayName, members)
+		if g.shown != "" && shown != g.shown && stored.Revision <= g.revision {
+			r.Fatalf("%s has revision %d, but was shown as %s and is %s", id, stored.Revision, g.shown, shown)
+		}
+		g.shown, g.revision = shown, stored.Revision
 	}
 	pending, err := m.Store.PendingMembers(ctx, m.scope(), 1000)
 	if err != nil {

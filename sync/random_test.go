@@ -100,9 +100,12 @@ func (c *crowd) group(r *rand.Rand) directory.GroupID {
 // values are members as a provider may name them.
 func (c *crowd) values(r *rand.Rand) (values []string) {
 	for range 1 + r.IntN(4) {
-		if r.IntN(8) == 0 { // a deadlock of those takes PostgreSQL a second
+		switch r.IntN(8) {
+		case 0: // a deadlock of those takes PostgreSQL a second
 			values = append(values, fmt.Sprintf("user%d@example.com", r.IntN(20)))
-		} else {
+		case 1:
+			values = append(values, string(c.group(r)))
+		default:
 			values = append(values, string(c.user(r)))
 		}
 	}
@@ -164,7 +167,7 @@ func (c *crowd) random(r *rand.Rand) step {
 
 // publishRandom publishes other rules, and has a worker work on them.
 func (c *crowd) publishRandom(t *testing.T, r *rand.Rand, n tenant) {
-	rules := mapping.RuleSet{DefaultRole: "member"}
+	rules := mapping.RuleSet{DefaultRole: "member", ExpandNestedGroups: r.IntN(3) > 0}
 	for i, name := range crowdGroups {
 		if r.IntN(2) == 0 {
 			rules.Rules = append(rules.Rules, mapping.Rule{

@@ -95,15 +95,19 @@ func (t *Tx) guess() []directory.UserID {
 // reports whether facts changed, or more users were touched, after they were read.
 func (t *Tx) resolve() (again bool, err error) {
 	for _, r := range t.renamed {
-		again = again || len(r.members.Get()) > 0
-		if err := t.touchAll(r.group, r.members.Get()); err != nil {
-			return false, err
+		if r.nests.Get() {
+			if err := t.needsAlone(); err != nil {
+				return false, err
+			}
 		}
+		again = again || len(r.users.Get()) > 0
+		t.touchAll([]directory.GroupID{r.group}, r.users.Get())
 	}
 	for i, change := range t.members {
 		for _, id := range change.known.Get() {
 			t.touched[id] = true
 		}
+		t.nested = append(t.nested, change.nested.Get()...)
 		if unknown := unknownOf(change); len(unknown) > 0 {
 			found, err := t.resolveNames(i, unknown)
 			if err != nil {
@@ -118,25 +122,28 @@ func (t *Tx) resolve() (again bool, err error) {
 			continue
 		}
 		// The row of the user, new or locked, is ours; the groups' names must not
-		// change while we rely on them, and their members do.
-		t.tx.TouchGroups(groups, t.now)
+		// change while we rely on them. They have a member more.
+		t.tx.RaiseGroups(groups, t.now)
 		for _, group := range groups {
 			t.tx.AddMembers(group, []string{string(w.user)})
 			t.audit("group.members_added", string(group), map[string]any{"members": []string{string(w.user)}, "was": "pending"})
 		}
 		again = true
 	}
-	return again, nil
+	touched, err := t.touchNested()
+	return again || touched, err
 }
 
 func unknownOf(change memberChange) []string {
-	known := change.known.Get() // sorted, as the values are
-	if len(known) == len(change.values) {
+	users, groups := change.known.Get(), change.nested.Get() // sorted, as the values are
+	if len(users)+len(groups) == len(change.values) {
 		return nil
 	}
 	var unknown []string
 	for _, value := range change.values {
-		if _, ok := slices.BinarySearch(known, directory.UserID(value)); !ok {
+		_, user := slices.BinarySearch(users, directory.UserID(value))
+		_, group := slices.BinarySearch(groups, directory.GroupID(value))
+		if !user && !group {
 			unknown = append(unknown, value)
 		}
 	}
@@ -183,6 +190,11 @@ func (t *Tx) resolveNames(i int, unknown []string) (found bool, err error) {
 		act = t.tx.AddMembers
 	}
 	known := act(change.group, ids)
+	if !t.raised[change.group] {
+		// A replacement that found all as it was, before a user of such a name appeared.
+		t.raised[change.group] = true
+		t.tx.RaiseGroups([]directory.GroupID{change.group}, t.now)
+	}
 	if err := t.tx.Flush(); err != nil {
 		return false, err
 	}
@@ -201,21 +213,20 @@ func (t *Tx) overruled(i int, id directory.UserID) bool {
 	})
 }
 
-// touchAll locks the members of a group for evaluation, or puts them on the backlog
-// when they are too many. The list is at most InlineLimit + 1 long.
-func (t *Tx) touchAll(group directory.GroupID, members []directory.UserID) error {
-	if len(members) > InlineLimit {
-		t.tx.StaleMembers(group, t.by.Request)
+// touchAll locks the users of groups, and of what is nested in them, for evaluation, or
+// puts them on the backlog when they are too many. The list is what usersBelow gave.
+func (t *Tx) touchAll(groups []directory.GroupID, users []directory.UserID) {
+	if len(users) > InlineLimit {
+		t.tx.StaleBelow(groups, t.by.Request)
 		t.backlog = true
-		return nil
+		return
 	}
-	if len(members) > 0 {
-		t.tx.LockAnyUsers(members)
+	if len(users) > 0 {
+		t.tx.LockAnyUsers(users)
 	}
-	for _, id := range members {
+	for _, id := range users {
 		t.touched[id] = true
 	}
-	return nil
 }
 
 // evaluate compares what users have with what they should have, writes the

@@ -178,7 +178,7 @@ func setActive(user directory.UserID, active bool) func(*rolesync.Tx) error {
 
 func deleteUser(user directory.UserID) func(*rolesync.Tx) error {
 	return func(tx *rolesync.Tx) error {
-		if _, err := tx.User(user); err != nil {
+		if _, err := tx.Leaver(user); err != nil {
 			return err
 		}
 		return tx.DeleteUser(user)
@@ -240,13 +240,20 @@ func (n tenant) wantRoles(t testing.TB, user directory.UserID, want ...mapping.R
 	}
 }
 
+// members reads the users of a group, without nested groups.
 func (n tenant) members(t testing.TB, group directory.GroupID) []directory.UserID {
 	t.Helper()
 	members, err := n.Store.Members(t.Context(), n.by.Organization, group, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return members
+	users := make([]directory.UserID, 0, len(members))
+	for _, id := range members {
+		if !id.IsGroup() {
+			users = append(users, directory.UserID(id))
+		}
+	}
+	return users
 }
 
 func (n tenant) pending(t testing.TB) (values []string) {

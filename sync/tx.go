@@ -25,7 +25,6 @@ type Tx struct {
 	touched map[directory.UserID]bool           // locked, to be evaluated
 	created map[directory.UserID]directory.User // and not changed since
 	read    map[directory.UserID]directory.User
-	leaving map[directory.UserID]bool // whose groups have been touched
 	groups  map[directory.GroupID]directory.Group
 	held    map[directory.GroupID]bool // locked, or created, and so of our connection
 	gone    []store.Assignment         // of users that were deleted
@@ -34,6 +33,12 @@ type Tx struct {
 	renamed []renamedGroup             // whose members are touched
 	waiting []waiting                  // names that groups may wait for
 	backlog bool
+
+	alone  bool                                             // in the organization: nested groups may be changed
+	must   bool                                             // it is not, but has to be
+	nested []directory.GroupID                              // that became, or ceased to be, members of others
+	raised map[directory.GroupID]bool                       // whose revision is another one than before
+	leaves map[directory.UserID]*Later[[]directory.GroupID] // groups that were raised for a leaver
 }
 
 // memberChange is a list of values that a provider sent, and which of them were
@@ -42,12 +47,14 @@ type memberChange struct {
 	group  directory.GroupID
 	values []string
 	known  *Later[[]directory.UserID]
+	nested *Later[[]directory.GroupID] // those that are groups
 	added  bool
 }
 
 type renamedGroup struct {
-	group   directory.GroupID
-	members *Later[[]directory.UserID] // at most InlineLimit + 1
+	group directory.GroupID
+	nests *Later[bool]
+	users *Later[[]directory.UserID] // of it and of what is nested in it; at most InlineLimit + 1
 }
 
 type waiting struct {
@@ -58,8 +65,9 @@ type waiting struct {
 func newTx(e *Engine, tx *store.Tx, by Author) *Tx {
 	return &Tx{
 		engine: e, tx: tx, by: by, now: e.now(), basis: tx.Basis(),
-		touched: map[directory.UserID]bool{}, created: map[directory.UserID]directory.User{}, read: map[directory.UserID]directory.User{}, leaving: map[directory.UserID]bool{},
-		groups: map[directory.GroupID]directory.Group{}, held: map[directory.GroupID]bool{},
+		touched: map[directory.UserID]bool{}, created: map[directory.UserID]directory.User{}, read: map[directory.UserID]directory.User{},
+		groups: map[directory.GroupID]directory.Group{}, held: map[directory.GroupID]bool{}, raised: map[directory.GroupID]bool{},
+		leaves: map[directory.UserID]*Later[[]directory.GroupID]{},
 	}
 }
 
@@ -100,25 +108,29 @@ func (t *Tx) PutUser(u directory.User) {
 	t.audit("user.changed", string(u.ID), userChange(before, u))
 }
 
-// TouchGroupsOf raises the revisions of all groups of a user who is about to be deleted.
-// DeleteUser sees to it, but groups are locked before users: it is for who reads the user
-// first. It costs no round trip of its own.
-func (t *Tx) TouchGroupsOf(id directory.UserID) {
-	t.leaving[id] = true
-	t.tx.TouchGroupsOf(id, t.now)
+// Leaver reads and locks a user who is about to be deleted, like User. Before, it locks
+// the user's groups and raises their revisions, since they lose a member.
+func (t *Tx) Leaver(id directory.UserID) (directory.User, error) {
+	t.leaves[id] = t.tx.RaiseGroupsOf(id, nil, t.now)
+	return t.User(id)
 }
 
-// DeleteUser removes a user; NotFound when the connection has none of that id. Its
-// assignment stays as a tombstone, so that an old write cannot bring access back.
+// DeleteUser removes a user, whom Leaver should have read; NotFound when the connection
+// has none of that id. Its assignment stays as a tombstone, so that an old write cannot
+// bring access back.
 func (t *Tx) DeleteUser(id directory.UserID) error {
-	if !t.leaving[id] {
-		t.TouchGroupsOf(id)
-	}
 	if _, ok := t.read[id]; !ok {
-		if _, err := t.User(id); err != nil {
+		if _, err := t.Leaver(id); err != nil {
 			return err
 		}
 	}
+	// Others may have added the user to groups before its row was locked. To lock those
+	// only now is against the order of locks, and may end in a deadlock; it is rare.
+	var raised []directory.GroupID
+	if already := t.leaves[id]; already != nil {
+		raised = already.Get()
+	}
+	t.tx.RaiseGroupsOf(id, raised, t.now)
 	assignment, err := t.tx.Assignment(id)
 	if err != nil {
 		return err
@@ -143,7 +155,7 @@ func (t *Tx) Group(id directory.GroupID) (directory.Group, error) {
 // TouchGroup locks a group whose members are about to change, raises its revision,
 // and returns it later. It costs no round trip of its own.
 func (t *Tx) TouchGroup(id directory.GroupID) *Later[directory.Group] {
-	t.held[id] = true
+	t.held[id], t.raised[id] = true, true
 	return t.tx.TouchGroup(id, t.now)
 }
 
@@ -158,46 +170,54 @@ func (t *Tx) hold(id directory.GroupID) {
 // CreateGroup stores a new, empty group.
 func (t *Tx) CreateGroup(g directory.Group) {
 	t.tx.CreateGroup(g)
-	t.held[g.ID] = true
+	t.held[g.ID], t.raised[g.ID] = true, true
 	t.audit("group.created", string(g.ID), map[string]any{"display_name": g.DisplayName})
 }
 
 // PutGroup replaces a group that Group has read; the caller has raised Revision and
-// set ModifiedAt. When its name changed, its members are evaluated again.
+// set ModifiedAt. When its name changed, its users are evaluated again, and those of
+// groups that are nested in it.
 func (t *Tx) PutGroup(g directory.Group) {
 	before := t.groups[g.ID]
+	t.raised[g.ID] = true
 	t.tx.PutGroup(g)
 	if before.DisplayName == g.DisplayName {
 		t.audit("group.changed", string(g.ID), map[string]any{})
 		return
 	}
-	t.renamed = append(t.renamed, renamedGroup{g.ID, t.tx.Members(g.ID, InlineLimit+1)})
+	t.renamed = append(t.renamed, renamedGroup{g.ID, t.tx.Nests(g.ID), t.usersBelow(g.ID)})
 	t.audit("group.renamed", string(g.ID), map[string]any{"before": before.DisplayName, "after": g.DisplayName})
 }
 
-// DeleteGroup removes a group, and evaluates its members again; NotFound when the
-// connection has none of that id.
+// DeleteGroup removes a group, and evaluates its users again, and those of groups that
+// are nested in it; NotFound when the connection has none of that id. The groups that it
+// was in lose a member, so their revisions are raised.
 func (t *Tx) DeleteGroup(id directory.GroupID) error {
 	if _, ok := t.groups[id]; !ok {
 		if _, err := t.Group(id); err != nil {
 			return err
 		}
 	}
-	members := t.tx.Members(id, InlineLimit+1)
+	nests, parents, users := t.tx.Nests(id), t.tx.Parents(id), t.usersBelow(id)
 	if err := t.tx.Flush(); err != nil {
 		return err
 	}
-	if err := t.touchAll(id, members.Get()); err != nil {
-		return err
+	if nests.Get() || len(parents.Get()) > 0 {
+		if err := t.needsAlone(); err != nil {
+			return err
+		}
+		t.tx.RaiseGroups(parents.Get(), t.now)
 	}
+	t.touchAll([]directory.GroupID{id}, users.Get())
 	t.tx.DeleteGroup(id)
 	t.audit("group.deleted", string(id), map[string]any{"display_name": t.groups[id].DisplayName})
 	return nil
 }
 
-// AddMembers makes users members of a group, which it touches unless this transaction
-// has locked or created it. A value is a user's id, externalId or userName; one that is
-// nobody's is kept, and becomes a member when a user of that name appears.
+// AddMembers makes users and groups members of a group, which it touches unless this
+// transaction has locked or created it. A value is the id of a user or of another group
+// of the connection, or a user's externalId or userName; one that is nobody's is kept,
+// and becomes a member when a user of that name appears.
 func (t *Tx) AddMembers(group directory.GroupID, values []string) {
 	t.changeMembers(group, values, true)
 }
@@ -213,17 +233,22 @@ func (t *Tx) changeMembers(group directory.GroupID, values []string, add bool) {
 	if len(values) == 0 {
 		return
 	}
+	nested := groupsAmong(values)
+	if len(nested) > 0 && t.needsAlone() != nil {
+		return // all of it is done again
+	}
 	t.hold(group)
 	t.lockTogether(values)
-	var known *Later[[]directory.UserID]
-	action := "group.members_removed"
+	change := memberChange{group: group, values: values, nested: &Later[[]directory.GroupID]{}, added: add}
+	action, users, groups := "group.members_removed", t.tx.RemoveMembers, t.tx.UnnestGroups
 	if add {
-		known = t.tx.AddMembers(group, values)
-		action = "group.members_added"
-	} else {
-		known = t.tx.RemoveMembers(group, values)
+		action, users, groups = "group.members_added", t.tx.AddMembers, t.tx.NestGroups
 	}
-	t.members = append(t.members, memberChange{group, values, known, add})
+	change.known = users(group, values)
+	if len(nested) > 0 {
+		change.nested = groups(group, nested)
+	}
+	t.members = append(t.members, change)
 	t.audit(action, string(group), memberDetail(values))
 }
 
@@ -277,8 +302,9 @@ func (t *Tx) ReplaceMembers(group directory.GroupID, values []string) error {
 	return nil
 }
 
-// Members returns later the members of a group at this point, at most limit; 0 is all.
-func (t *Tx) Members(group directory.GroupID, limit int) *Later[[]directory.UserID] {
+// Members returns later the members of a group, nested groups and users, at this point,
+// at most limit; 0 is all.
+func (t *Tx) Members(group directory.GroupID, limit int) *Later[[]directory.MemberID] {
 	return t.tx.Members(group, limit)
 }
 

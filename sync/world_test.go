@@ -269,6 +269,8 @@ func orphans(t testing.TB, url string) {
 	for _, query := range []string{
 		`SELECT count(*) FROM memberships AS m WHERE NOT EXISTS (SELECT 1 FROM users AS u WHERE u.organization_id = m.organization_id AND u.id = m.user_id)`,
 		`SELECT count(*) FROM memberships AS m WHERE NOT EXISTS (SELECT 1 FROM groups AS g WHERE g.organization_id = m.organization_id AND g.id = m.group_id)`,
+		`SELECT count(*) FROM nested_groups AS m WHERE NOT EXISTS (SELECT 1 FROM groups AS g WHERE g.organization_id = m.organization_id AND g.id = m.group_id)`,
+		`SELECT count(*) FROM nested_groups AS m WHERE NOT EXISTS (SELECT 1 FROM groups AS g WHERE g.organization_id = m.organization_id AND g.id = m.member_id)`,
 		`SELECT count(*) FROM pending_members AS m WHERE NOT EXISTS (SELECT 1 FROM groups AS g WHERE g.organization_id = m.organization_id AND g.id = m.group_id)`,
 		`SELECT count(*) FROM pending_members AS m WHERE EXISTS (SELECT 1 FROM users AS u WHERE u.organization_id = m.organization_id
 			AND u.connection_id = m.connection_id AND u.user_name_folded = m.value_folded)`,

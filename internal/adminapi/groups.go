@@ -18,7 +18,7 @@ type Group struct {
 	Connection  directory.ConnectionID `json:"connection" doc:"The connection that pushed it."`
 	DisplayName string                 `json:"display_name" doc:"Its name, as the identity provider has it."`
 	ExternalID  string                 `json:"external_id,omitempty" doc:"The identity provider's own id of it."`
-	Members     int                    `json:"members" doc:"How many users are in it, without pending members."`
+	Members     int                    `json:"members" doc:"How many users are in it, without pending members and those of nested groups."`
 	Mapped      bool                   `json:"mapped" doc:"Whether any rule matches it."`
 	Rules       []mapping.RuleID       `json:"rules" nullable:"false" doc:"The rules that match it, sorted; paused ones do not."`
 	Roles       []mapping.RoleKey      `json:"roles" nullable:"false" doc:"The roles that these grant, highest rank first."`

@@ -22,7 +22,13 @@ type (
 	UserID string
 	// GroupID names one group as a connection pushed it: "grp_…".
 	GroupID string
+	// MemberID names a member of a group: a UserID, or the GroupID of a nested group.
+	// In order, the groups come first.
+	MemberID string
 )
+
+// IsGroup reports whether the member is a group.
+func (id MemberID) IsGroup() bool { return strings.HasPrefix(string(id), groupPrefix) }
 
 const (
 	organizationPrefix = "org_"

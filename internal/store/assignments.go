@@ -34,9 +34,6 @@ const selectFacts = `SELECT u.id, u.connection_id, u.external_id, u.user_name, u
 		COALESCE(a.version, 0), COALESCE(a.epoch, 0), COALESCE(a.deleted, false), COALESCE(a.projection, ''), COALESCE(a.aliases, '[]'), COALESCE(a.published_version, 0)
 	FROM users AS u LEFT JOIN assignments AS a ON a.organization_id = u.organization_id AND a.user_id = u.id`
 
-const selectGroupsOf = `SELECT m.user_id, g.id, g.connection_id, g.display_name
-	FROM memberships AS m JOIN groups AS g ON g.organization_id = m.organization_id AND g.id = m.group_id`
-
 // Subjects returns, with the next flush, the facts and assignments of locked users
 // in order of id. Users that are gone are left out.
 func (tx *Tx) Subjects(users []directory.UserID) *Later[[]Subject] {
@@ -57,28 +54,20 @@ func (s *Store) Subjects(ctx context.Context, organization directory.Organizatio
 
 func subjectsOf(organization directory.OrganizationID, users []directory.UserID, into *[]Subject) []statement {
 	index := make(map[directory.UserID]int, len(users))
-	args := []any{organization, strs(users)}
 	return []statement{{
 		sql:  factsOfUsers,
-		args: args,
+		args: []any{organization, strs(users)},
 		each: func(r row) error {
 			subject, err := scanSubject(r, organization)
 			index[subject.Facts.User.ID] = len(*into)
 			*into = append(*into, subject)
 			return err
 		},
-	}, {
-		sql:  groupsOfUsers,
-		args: args,
-		each: func(r row) error {
-			user, membership, err := scanMembership(r)
-			if i, ok := index[user]; ok {
-				facts := &(*into)[i].Facts
-				facts.Groups = append(facts.Groups, membership)
-			}
-			return err
-		},
-	}}
+	}, groupsOf(groupsOfUsers, organization, users, func(user directory.UserID, groups []directory.Membership) {
+		if i, ok := index[user]; ok {
+			(*into)[i].Facts.Groups = groups
+		}
+	})}
 }
 
 func scanSubject(r row, organization directory.OrganizationID) (Subject, error) {
@@ -92,26 +81,6 @@ func scanSubject(r row, organization directory.OrganizationID) (Subject, error) 
 	a.User = u.ID
 	err := json.Unmarshal([]byte(aliases), &a.Aliases)
 	return Subject{Facts: directory.Facts{User: u}, Current: a}, err
-}
-
-func scanMembership(r row) (user directory.UserID, m directory.Membership, err error) {
-	err = r.Scan(&user, &m.Group, &m.Connection, &m.DisplayName)
-	return user, m, err
-}
-
-// UserGroups returns the groups of each user, in order of group id.
-func (s *Store) UserGroups(ctx context.Context, organization directory.OrganizationID, users []directory.UserID) (map[directory.UserID][]directory.Membership, error) {
-	groups := make(map[directory.UserID][]directory.Membership, len(users))
-	err := s.db.read(ctx, []statement{{
-		sql:  groupsOfUsers,
-		args: []any{organization, strs(users)},
-		each: func(r row) error {
-			user, membership, err := scanMembership(r)
-			groups[user] = append(groups[user], membership)
-			return err
-		},
-	}})
-	return groups, err
 }
 
 // CreateAssignment stores the first version of a user's assignment.

@@ -10,11 +10,6 @@ import (
 // many users for one transaction: single users as rows of stale_users, and whole
 // organizations as a cursor that walks over their users. Both survive a crash.
 
-// StaleMembers puts all members of a locked group on the backlog.
-func (tx *Tx) StaleMembers(group directory.GroupID, cause string) {
-	tx.queue(statement{sql: insertStaleMembers, args: []any{tx.Organization, group, cause}})
-}
-
 // StaleUsers puts users on the backlog.
 func (tx *Tx) StaleUsers(users []directory.UserID, cause string) {
 	tx.queue(statement{sql: insertStale, args: []any{tx.Organization, strs(users), cause}})

@@ -88,7 +88,7 @@ func testStaleUsers(t *testing.T, d *database) {
 	n.change(t, func(tx *store.Tx) { tx.StaleUsers(users[:10], "req_1") })
 	remaining(10)
 	n.change(t, func(tx *store.Tx) {
-		tx.StaleMembers(g.ID, "req_2")
+		tx.StaleBelow([]directory.GroupID{g.ID}, "req_2")
 		tx.StaleUsers(append(users[:5:5], users[:5]...), "req_3")
 	})
 	remaining(1200)
@@ -114,7 +114,7 @@ func testStaleUsers(t *testing.T, d *database) {
 	remaining(3)
 
 	// Two workers share the work.
-	n.change(t, func(tx *store.Tx) { tx.StaleMembers(g.ID, "req_5") })
+	n.change(t, func(tx *store.Tx) { tx.StaleBelow([]directory.GroupID{g.ID}, "req_5") })
 	var wg sync.WaitGroup
 	shares := make([][]directory.UserID, 4)
 	for i := range shares {
@@ -151,7 +151,7 @@ func testStaleAgain(t *testing.T, d *database) {
 	n.change(t, func(tx *store.Tx) { tx.AddMembers(g.ID, values(users)); tx.StaleUsers(users, "req_1") })
 	for name, again := range map[string]func(tx *store.Tx){
 		"by name":       func(tx *store.Tx) { tx.StaleUsers(users, "req_2") },
-		"as the member": func(tx *store.Tx) { tx.StaleMembers(g.ID, "req_2") },
+		"as the member": func(tx *store.Tx) { tx.StaleBelow([]directory.GroupID{g.ID}, "req_2") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			n.change(t, func(tx *store.Tx) { tx.StaleUsers(users, "req_1") })

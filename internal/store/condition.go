@@ -83,7 +83,8 @@ var (
 	}
 	groupsTable = table{
 		name: "groups", selection: selectGroup, folded: "display_name_folded",
-		related: `(SELECT m.user_id AS id, '' AS name, '' AS external_id FROM memberships AS m WHERE m.organization_id = $1 AND m.group_id = groups.id)`,
+		related: `(SELECT m.user_id AS id, '' AS name, '' AS external_id FROM memberships AS m WHERE m.organization_id = $1 AND m.group_id = groups.id
+			UNION ALL SELECT m.member_id, '', '' FROM nested_groups AS m WHERE m.organization_id = $1 AND m.group_id = groups.id)`,
 	}
 )
 

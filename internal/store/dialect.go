@@ -40,15 +40,19 @@ var (
 		postgres: selectGroup + ` WHERE organization_id = $1 AND connection_id = $2 AND id = $3 FOR NO KEY UPDATE`,
 		sqlite:   selectGroup + ` WHERE organization_id = $1 AND connection_id = $2 AND id = $3`,
 	}
-	lockGroups = text{
-		postgres: `SELECT id FROM groups WHERE organization_id = $1 AND id = ANY($2) ORDER BY id FOR NO KEY UPDATE`,
+	// A revision is raised for each reason, so a group may be raised twice.
+	raiseGroups = text{
+		postgres: `WITH locked AS (SELECT id FROM groups WHERE organization_id = $1 AND id = ANY($2) ORDER BY id FOR NO KEY UPDATE)
+			UPDATE groups AS g SET revision = g.revision + 1, modified_at = $3 FROM locked WHERE g.organization_id = $1 AND g.id = locked.id`,
+		sqlite: `UPDATE groups SET revision = revision + 1, modified_at = $3 WHERE organization_id = $1 AND id IN (SELECT value FROM json_each($2))`,
 	}
-	lockGroupsOf = text{
-		postgres: `SELECT id FROM groups WHERE organization_id = $1 AND id IN (` + groupsOf + `) ORDER BY id FOR NO KEY UPDATE`,
-	}
-	touchGroups = text{
-		postgres: `UPDATE groups SET revision = revision + 1, modified_at = $3 WHERE organization_id = $1 AND id = ANY($2)`,
-		sqlite:   `UPDATE groups SET revision = revision + 1, modified_at = $3 WHERE organization_id = $1 AND id IN (SELECT value FROM json_each($2))`,
+	raiseGroupsOf = text{
+		postgres: `WITH locked AS (SELECT g.id FROM memberships AS m JOIN groups AS g ON g.organization_id = m.organization_id AND g.id = m.group_id
+				WHERE m.organization_id = $1 AND m.user_id = $2 AND m.group_id <> ALL($3) ORDER BY m.group_id FOR NO KEY UPDATE OF g)
+			UPDATE groups AS g SET revision = g.revision + 1, modified_at = $4 FROM locked WHERE g.organization_id = $1 AND g.id = locked.id RETURNING g.id`,
+		sqlite: `UPDATE groups SET revision = revision + 1, modified_at = $4 WHERE organization_id = $1 AND id IN
+				(SELECT group_id FROM memberships WHERE organization_id = $1 AND user_id = $2 AND group_id NOT IN (SELECT value FROM json_each($3)))
+			RETURNING id`,
 	}
 
 	// Users are locked and their memberships changed in one statement, where the
@@ -111,9 +115,31 @@ var (
 		sqlite:   selectMembersOf + `(SELECT value AS id FROM json_each($2)) AS g ORDER BY id`,
 	}
 	groupsOfUsers = text{
-		postgres: selectGroupsOf + ` WHERE m.organization_id = $1 AND m.user_id = ANY($2) ORDER BY m.user_id, m.group_id`,
-		sqlite:   selectGroupsOf + ` WHERE m.organization_id = $1 AND m.user_id IN (SELECT value FROM json_each($2)) ORDER BY m.user_id, m.group_id`,
+		postgres: selectGroupsOf(`= ANY($2)`, `true`),
+		sqlite:   selectGroupsOf(`IN (SELECT value FROM json_each($2))`, `true`),
 	}
+	countedGroupsOfUsers = text{
+		postgres: selectGroupsOf(`= ANY($2)`, ifExpanded),
+		sqlite:   selectGroupsOf(`IN (SELECT value FROM json_each($2))`, ifExpanded),
+	}
+
+	insertNested = text{
+		postgres: `INSERT INTO nested_groups (organization_id, group_id, member_id)
+			SELECT organization_id, $3, id FROM groups WHERE organization_id = $1 AND connection_id = $2 AND id = ANY($4) AND id <> $3 ON CONFLICT DO NOTHING`,
+		sqlite: `INSERT INTO nested_groups (organization_id, group_id, member_id)
+			SELECT organization_id, $3, id FROM groups WHERE organization_id = $1 AND connection_id = $2 AND id IN (SELECT value FROM json_each($4)) AND id <> $3
+			ON CONFLICT DO NOTHING`,
+	}
+	deleteNested = text{
+		postgres: `DELETE FROM nested_groups WHERE organization_id = $1 AND group_id = $2 AND member_id = ANY($3)`,
+		sqlite:   `DELETE FROM nested_groups WHERE organization_id = $1 AND group_id = $2 AND member_id IN (SELECT value FROM json_each($3))`,
+	}
+	groupsAmong = text{
+		postgres: `SELECT id FROM groups WHERE organization_id = $1 AND connection_id = $2 AND id = ANY($3) ORDER BY id`,
+		sqlite:   `SELECT id FROM groups WHERE organization_id = $1 AND connection_id = $2 AND id IN (SELECT value FROM json_each($3)) ORDER BY id`,
+	}
+	usersBelow = below(`SELECT user_id FROM (SELECT m.user_id FROM (SELECT DISTINCT group_id FROM below) AS b CROSS JOIN memberships AS m
+		WHERE m.organization_id = $1 AND m.group_id = b.group_id LIMIT $4) AS m ORDER BY user_id`)
 
 	markPublished = text{
 		// SKIP LOCKED: a row that a change holds is about to get a newer version, so
@@ -133,8 +159,9 @@ var (
 	// is about to take the old entry off must pass it over (SKIP LOCKED), or wait, since
 	// it does not see this change yet. In order of id, so that two such changes do not
 	// wait for each other.
-	insertStaleMembers = same(`INSERT INTO stale_users (organization_id, user_id, cause)
-		SELECT organization_id, user_id, $3 FROM memberships WHERE organization_id = $1 AND group_id = $2 ORDER BY user_id
+	insertStaleBelow = below(`INSERT INTO stale_users (organization_id, user_id, cause) SELECT organization_id, user_id, $4 FROM
+			(SELECT DISTINCT m.organization_id, m.user_id FROM below AS b CROSS JOIN memberships AS m WHERE m.organization_id = $1 AND m.group_id = b.group_id) AS m
+			WHERE true ORDER BY user_id
 		ON CONFLICT (organization_id, user_id) DO UPDATE SET cause = excluded.cause`)
 	insertStale = text{
 		postgres: `INSERT INTO stale_users (organization_id, user_id, cause) SELECT $1, v, $3 FROM (SELECT DISTINCT unnest($2::text[]) AS v ORDER BY 1) AS users
@@ -151,6 +178,15 @@ var (
 			RETURNING user_id, cause`,
 	}
 )
+
+// below precedes a statement by the groups of a list, $2, and those nested in them, at
+// most $3 steps down.
+func below(statement string) text {
+	const start = `WITH RECURSIVE below (group_id, depth) AS (SELECT id, 0 FROM groups WHERE organization_id = $1 AND id `
+	rest := ` UNION SELECT n.member_id, b.depth + 1 FROM below AS b CROSS JOIN nested_groups AS n
+		WHERE n.organization_id = $1 AND n.group_id = b.group_id AND b.depth < $3) ` + statement
+	return text{postgres: start + `= ANY($2)` + rest, sqlite: start + `IN (SELECT value FROM json_each($2))` + rest}
+}
 
 // sqliteIndexes tells the index from the columns that SQLite names.
 var sqliteIndexes = map[string]string{

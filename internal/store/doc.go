@@ -17,16 +17,20 @@
 //
 // On PostgreSQL, at READ COMMITTED, in this order:
 //
-//  1. the organization's advisory lock: shared for facts, exclusive for rules;
+//  1. the organization's advisory lock: shared for facts, exclusive for rules and for
+//     what reaches through nested groups;
 //  2. rows of groups, in order of id;
 //  3. rows of users, in order of id.
 //
 // The row of a user guards the user's memberships and assignment, the row of a group
-// its name and its list of members. Facts are read by a statement that comes after
+// its name and its list of members. Which groups are in which is guarded by the lock of
+// the organization: it is written by whoever is alone, so everybody may rely on it; and
+// so is the name of a group that has others in it. Who deletes a user locks the groups
+// that lose a member first, and then those that the user joined meanwhile. Facts are read by a statement that comes after
 // the one that locked, so it sees what was committed before the lock was had: an
 // assignment is always computed from current facts. The order holds within a statement;
 // a deadlock between transactions of several (members who leave and others who join,
-// pending members) rolls one back and runs its closure again.
+// pending members, leavers) rolls one back and runs its closure again.
 // SQLite has one writing connection, so there a transaction is alone.
 //
 // # What always holds

@@ -62,24 +62,6 @@ func (tx *Tx) TouchGroup(id directory.GroupID, now time.Time) *Later[directory.G
 	return later
 }
 
-// TouchGroups locks groups of the organization, in order of id, and raises their
-// revisions.
-func (tx *Tx) TouchGroups(groups []directory.GroupID, now time.Time) {
-	tx.queue(statement{sql: lockGroups, args: []any{tx.Organization, strs(groups)}})
-	tx.queue(statement{sql: touchGroups, args: []any{tx.Organization, strs(groups), micros(now)}})
-}
-
-// TouchGroupsOf does that for all groups of a user, who is not locked yet.
-func (tx *Tx) TouchGroupsOf(user directory.UserID, now time.Time) {
-	tx.queue(statement{sql: lockGroupsOf, args: []any{tx.Organization, user}})
-	tx.queue(statement{
-		sql:  same(`UPDATE groups SET revision = revision + 1, modified_at = $3 WHERE organization_id = $1 AND id IN (` + groupsOf + `)`),
-		args: []any{tx.Organization, user, micros(now)},
-	})
-}
-
-const groupsOf = `SELECT group_id FROM memberships WHERE organization_id = $1 AND user_id = $2`
-
 // CreateGroup stores a new group. A display name that is taken in the connection is
 // a Conflict.
 func (tx *Tx) CreateGroup(g directory.Group) {
@@ -113,11 +95,14 @@ func groupConflict(g directory.Group) func(string) error {
 }
 
 // DeleteGroup removes a group that Group has locked, with its members and those
-// that were pending.
+// that were pending. If it is in groups, or groups are in it, the transaction must hold
+// the lock Rules.
 func (tx *Tx) DeleteGroup(id directory.GroupID) {
 	for _, sql := range []string{
 		`DELETE FROM memberships WHERE organization_id = $1 AND group_id = $2`,
 		`DELETE FROM pending_members WHERE organization_id = $1 AND group_id = $2`,
+		`DELETE FROM nested_groups WHERE organization_id = $1 AND group_id = $2`,
+		`DELETE FROM nested_groups WHERE organization_id = $1 AND member_id = $2`,
 		`DELETE FROM groups WHERE organization_id = $1 AND id = $2`,
 	} {
 		tx.queue(statement{sql: same(sql), args: []any{tx.Organization, id}})

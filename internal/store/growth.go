@@ -7,10 +7,10 @@ import (
 )
 
 // grown is about how many rows were inserted into the tables that plans depend on.
-type grown struct{ users, groups, memberships int }
+type grown struct{ users, groups, memberships, nested int }
 
 func (g grown) plus(other grown) grown {
-	return grown{g.users + other.users, g.groups + other.groups, g.memberships + other.memberships}
+	return grown{g.users + other.users, g.groups + other.groups, g.memberships + other.memberships, g.nested + other.nested}
 }
 
 // growth has PostgreSQL look at its tables again whenever one has doubled. A plan
@@ -41,6 +41,7 @@ func (g *growth) add(rows grown) {
 	due := false
 	for _, table := range []struct{ rows, next *int }{
 		{&g.rows.users, &g.next.users}, {&g.rows.groups, &g.next.groups}, {&g.rows.memberships, &g.next.memberships},
+		{&g.rows.nested, &g.next.nested},
 	} {
 		if *table.rows >= max(*table.next, firstGrowth) && !g.running && !g.stopped {
 			*table.next = 2 * *table.rows
@@ -71,5 +72,5 @@ func (g *growth) stop() {
 func (p *postgres) analyze(ctx context.Context) {
 	// Ignored: it is a matter of speed, and autovacuum will do it.
 	// VACUUM besides, so that a list passes over earlier pages in the index alone.
-	_, _ = p.pool.Exec(ctx, "VACUUM (ANALYZE) users, groups, memberships, pending_members, assignments")
+	_, _ = p.pool.Exec(ctx, "VACUUM (ANALYZE) users, groups, memberships, nested_groups, pending_members, assignments")
 }

@@ -9,26 +9,33 @@ import (
 	"github.com/rolesync/rolesync/internal/directory"
 )
 
-// The members come as one row: a hundred rows cost more than the hundred members.
-const selectMembers = `SELECT COALESCE(string_agg(user_id, ' '), '') FROM
-	(SELECT user_id FROM memberships WHERE organization_id = $1 AND group_id = $2 AND user_id > $4 ORDER BY user_id LIMIT $3) AS m`
+// The members come as one row: a hundred rows cost more than the hundred members. The
+// nested groups stand apart from the users, so that each list is read along its index:
+// PostgreSQL would sort the two together, and read a large group to its end for it.
+const selectMembers = `SELECT (SELECT COALESCE(string_agg(member_id, ' '), '') FROM
+		(SELECT member_id FROM nested_groups WHERE organization_id = $1 AND group_id = $2 AND member_id > $4 ORDER BY member_id LIMIT $3) AS n),
+	COALESCE(string_agg(user_id, ' '), '') FROM
+		(SELECT user_id FROM memberships WHERE organization_id = $1 AND group_id = $2 AND user_id > $4 ORDER BY user_id LIMIT $3) AS m`
 
 // The same for each group of a list, $2; what follows names them g (id).
-const selectMembersOf = `SELECT id, (SELECT COALESCE(string_agg(user_id, ' '), '') FROM
-	(SELECT user_id FROM memberships WHERE organization_id = $1 AND group_id = g.id ORDER BY user_id LIMIT $3) AS m) FROM `
+const selectMembersOf = `SELECT id, (SELECT COALESCE(string_agg(member_id, ' '), '') FROM
+		(SELECT member_id FROM nested_groups WHERE organization_id = $1 AND group_id = g.id ORDER BY member_id LIMIT $3) AS n),
+	(SELECT COALESCE(string_agg(user_id, ' '), '') FROM
+		(SELECT user_id FROM memberships WHERE organization_id = $1 AND group_id = g.id ORDER BY user_id LIMIT $3) AS m) FROM `
 
 // all stands for "no limit" in a LIMIT clause, on both databases.
 const all = 1 << 40
 
-// Members returns the members of a group in order of id, at most limit; 0 is all.
-func (s *Store) Members(ctx context.Context, organization directory.OrganizationID, group directory.GroupID, limit int) ([]directory.UserID, error) {
+// Members returns the members of a group, nested groups and users, in order of id, at
+// most limit; 0 is all.
+func (s *Store) Members(ctx context.Context, organization directory.OrganizationID, group directory.GroupID, limit int) ([]directory.MemberID, error) {
 	return s.MembersAfter(ctx, organization, group, "", limit)
 }
 
 // MembersAfter returns the members of a group whose ids come after the given one, in
 // order of id, at most limit; 0 is all. A large group can be read in portions by it.
-func (s *Store) MembersAfter(ctx context.Context, organization directory.OrganizationID, group directory.GroupID, after directory.UserID, limit int) ([]directory.UserID, error) {
-	members := []directory.UserID{}
+func (s *Store) MembersAfter(ctx context.Context, organization directory.OrganizationID, group directory.GroupID, after directory.MemberID, limit int) ([]directory.MemberID, error) {
+	members := []directory.MemberID{}
 	err := s.db.read(ctx, []statement{membersOf(organization, group, after, limit, &members)})
 	return members, err
 }
@@ -36,8 +43,8 @@ func (s *Store) MembersAfter(ctx context.Context, organization directory.Organiz
 // MembersOf returns the first members of several groups, by group, each in order of
 // id and at most limit; 0 is all. It is one query. A group that has no members, or
 // that is not of the organization, is left out.
-func (s *Store) MembersOf(ctx context.Context, organization directory.OrganizationID, groups []directory.GroupID, limit int) (map[directory.GroupID][]directory.UserID, error) {
-	members := make(map[directory.GroupID][]directory.UserID, len(groups))
+func (s *Store) MembersOf(ctx context.Context, organization directory.OrganizationID, groups []directory.GroupID, limit int) (map[directory.GroupID][]directory.MemberID, error) {
+	members := make(map[directory.GroupID][]directory.MemberID, len(groups))
 	if limit == 0 {
 		limit = all
 	}
@@ -46,11 +53,11 @@ func (s *Store) MembersOf(ctx context.Context, organization directory.Organizati
 		args: []any{organization, strs(groups), limit},
 		each: func(r row) error {
 			var group directory.GroupID
-			var ids string
-			if err := r.Scan(&group, &ids); err != nil {
+			var nested, users string
+			if err := r.Scan(&group, &nested, &users); err != nil {
 				return err
 			}
-			if list := userIDs(nil, ids); len(list) > 0 {
+			if list := memberIDs(nil, nested, users, limit); len(list) > 0 {
 				members[group] = list
 			}
 			return nil
@@ -59,27 +66,30 @@ func (s *Store) MembersOf(ctx context.Context, organization directory.Organizati
 	return members, err
 }
 
-// userIDs appends the ids of a list as string_agg has made it.
-func userIDs(list []directory.UserID, ids string) []directory.UserID {
-	if ids == "" {
-		return list
+// memberIDs appends the first members of two lists, as string_agg has made them, to an
+// empty one. In order of id, all groups come before all users.
+func memberIDs(list []directory.MemberID, nested, users string, limit int) []directory.MemberID {
+	for _, ids := range []string{nested, users} {
+		if ids == "" {
+			continue
+		}
+		list = slices.Grow(list, strings.Count(ids, " ")+1)
+		for id := range strings.FieldsSeq(ids) {
+			list = append(list, directory.MemberID(id))
+		}
 	}
-	list = slices.Grow(list, strings.Count(ids, " ")+1)
-	for id := range strings.FieldsSeq(ids) {
-		list = append(list, directory.UserID(id))
-	}
-	return list
+	return list[:min(len(list), limit)]
 }
 
-// Members returns, with the next flush, the members of a group at that point of the
-// transaction, at most limit; 0 is all.
-func (tx *Tx) Members(group directory.GroupID, limit int) *Later[[]directory.UserID] {
-	later := &Later[[]directory.UserID]{}
+// Members returns, with the next flush, the members of a group, nested groups and
+// users, at that point of the transaction, at most limit; 0 is all.
+func (tx *Tx) Members(group directory.GroupID, limit int) *Later[[]directory.MemberID] {
+	later := &Later[[]directory.MemberID]{}
 	tx.queue(membersOf(tx.Organization, group, "", limit, &later.value))
 	return later
 }
 
-func membersOf(organization directory.OrganizationID, group directory.GroupID, after directory.UserID, limit int, into *[]directory.UserID) statement {
+func membersOf(organization directory.OrganizationID, group directory.GroupID, after directory.MemberID, limit int, into *[]directory.MemberID) statement {
 	if limit == 0 {
 		limit = all
 	}
@@ -87,11 +97,11 @@ func membersOf(organization directory.OrganizationID, group directory.GroupID, a
 		sql:  same(selectMembers),
 		args: []any{organization, group, limit, after},
 		each: func(r row) error {
-			var ids string
-			if err := r.Scan(&ids); err != nil {
+			var nested, users string
+			if err := r.Scan(&nested, &users); err != nil {
 				return err
 			}
-			*into = userIDs(*into, ids)
+			*into = memberIDs((*into)[:0], nested, users, limit)
 			return nil
 		},
 	}

@@ -12,6 +12,15 @@ import (
 
 func contains(text, part string) bool { return strings.Contains(text, part) }
 
+// members makes members of users.
+func members(users ...directory.UserID) []directory.MemberID {
+	list := make([]directory.MemberID, len(users))
+	for i, id := range users {
+		list[i] = directory.MemberID(id)
+	}
+	return list
+}
+
 func testMembers(t *testing.T, d *database) {
 	ctx := t.Context()
 	n := d.tenant(t)
@@ -26,11 +35,11 @@ func testMembers(t *testing.T, d *database) {
 	change := func(t *testing.T, change func(*store.Tx), want ...directory.UserID) {
 		t.Helper()
 		for range 2 { // each is idempotent
-			var within *store.Later[[]directory.UserID]
+			var within *store.Later[[]directory.MemberID]
 			n.change(t, func(tx *store.Tx) { change(tx); within = tx.Members(g.ID, 0) })
-			got := must[[]directory.UserID](t)(d.Members(ctx, n.Organization, g.ID, 0))
-			equal(t, "Members", got, append([]directory.UserID{}, want...))
-			equal(t, "Members within the transaction", within.Get(), want)
+			got := must[[]directory.MemberID](t)(d.Members(ctx, n.Organization, g.ID, 0))
+			equal(t, "Members", got, members(want...))
+			equal(t, "Members within the transaction", append([]directory.MemberID{}, within.Get()...), members(want...))
 		}
 	}
 	change(t, func(tx *store.Tx) { tx.AddMembers(g.ID, nil) })
@@ -41,22 +50,22 @@ func testMembers(t *testing.T, d *database) {
 	change(t, func(tx *store.Tx) { tx.RemoveMembers(g.ID, []string{values[4], "usr_x", string(foreign.ID)}) }, users[:4]...)
 	n.change(t, func(tx *store.Tx) { tx.DeleteUser(users[3]) })
 	change(t, func(*store.Tx) {}, users[:3]...)
-	equal(t, "Members limited", must[[]directory.UserID](t)(d.Members(ctx, n.Organization, g.ID, 2)), users[:2])
+	equal(t, "Members limited", must[[]directory.MemberID](t)(d.Members(ctx, n.Organization, g.ID, 2)), members(users[:2]...))
 
-	equal(t, "MembersAfter", must[[]directory.UserID](t)(d.MembersAfter(ctx, n.Organization, g.ID, users[0], 1)), users[1:2])
-	equal(t, "MembersAfter the last", must[[]directory.UserID](t)(d.MembersAfter(ctx, n.Organization, g.ID, users[2], 0)), []directory.UserID{})
+	equal(t, "MembersAfter", must[[]directory.MemberID](t)(d.MembersAfter(ctx, n.Organization, g.ID, directory.MemberID(users[0]), 1)), members(users[1]))
+	equal(t, "MembersAfter the last", must[[]directory.MemberID](t)(d.MembersAfter(ctx, n.Organization, g.ID, directory.MemberID(users[2]), 0)), members())
 
 	other := n.group(t, "Others")
 	n.change(t, func(tx *store.Tx) { tx.AddMembers(other.ID, values[:1]) })
 	of := []directory.GroupID{other.ID, n.group(t, "Nobody").ID, g.ID, "grp_x"}
-	for limit, want := range map[int]map[directory.GroupID][]directory.UserID{
-		0: {g.ID: users[:3], other.ID: users[:1]},
-		2: {g.ID: users[:2], other.ID: users[:1]},
+	for limit, want := range map[int]map[directory.GroupID][]directory.MemberID{
+		0: {g.ID: members(users[:3]...), other.ID: members(users[0])},
+		2: {g.ID: members(users[:2]...), other.ID: members(users[0])},
 	} {
-		equal(t, "MembersOf", must[map[directory.GroupID][]directory.UserID](t)(d.MembersOf(ctx, n.Organization, of, limit)), want)
+		equal(t, "MembersOf", must[map[directory.GroupID][]directory.MemberID](t)(d.MembersOf(ctx, n.Organization, of, limit)), want)
 	}
 	equal(t, "MembersOf another organization",
-		must[map[directory.GroupID][]directory.UserID](t)(d.MembersOf(ctx, d.tenant(t).Organization, of, 0)), map[directory.GroupID][]directory.UserID{})
+		must[map[directory.GroupID][]directory.MemberID](t)(d.MembersOf(ctx, d.tenant(t).Organization, of, 0)), map[directory.GroupID][]directory.MemberID{})
 	groups := must[map[directory.UserID][]directory.Membership](t)(d.UserGroups(ctx, n.Organization, users))
 	equal(t, "UserGroups", groups, map[directory.UserID][]directory.Membership{
 		users[0]: {{Group: g.ID, Connection: n.Connection, DisplayName: "Admins"}, {Group: other.ID, Connection: n.Connection, DisplayName: "Others"}},

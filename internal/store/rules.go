@@ -96,8 +96,8 @@ func (tx *Tx) PutRuleSet(v RuleSetVersion) error {
 		args: []any{tx.Organization, v.Version, string(document), v.Author, v.Comment, micros(v.CreatedAt)},
 	})
 	tx.queue(statement{
-		sql:  same(`UPDATE organizations SET rules_version = $2, sweep_cursor = '' WHERE id = $1`),
-		args: []any{tx.Organization, v.Version},
+		sql:  same(`UPDATE organizations SET rules_version = $2, expands_nested_groups = $3, sweep_cursor = '' WHERE id = $1`),
+		args: []any{tx.Organization, v.Version, v.RuleSet.ExpandNestedGroups},
 	})
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -54,7 +55,7 @@ func openSQLite(ctx context.Context, options Options) (*sqliteDB, error) {
 	}
 	s := &sqliteDB{db: db, dsn: dsn, writer: make(chan *sqliteConn, 1), readers: make(chan *sqliteConn, sqliteReaders)}
 	for i := range sqliteReaders + 1 {
-		conn, err := db.Conn(ctx)
+		conn, err := connect(ctx, db)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("open database %s: %w", path, err), db.Close())
 		}
@@ -66,6 +67,19 @@ func openSQLite(ctx context.Context, options Options) (*sqliteDB, error) {
 		}
 	}
 	return s, nil
+}
+
+// connect opens a connection. A file that several processes open for the first time is
+// switched to WAL by one of them, and SQLite lets the others fail rather than wait.
+func connect(ctx context.Context, db *sql.DB) (*sql.Conn, error) {
+	for attempt := 1; ; attempt++ {
+		conn, err := db.Conn(ctx)
+		busy, ok := errors.AsType[*sqlite.Error](err)
+		if err == nil || !ok || busy.Code()&0xff != sqlite3.SQLITE_BUSY || attempt == migrateAttempts {
+			return conn, err
+		}
+		time.Sleep(time.Duration(attempt) * 20 * time.Millisecond)
+	}
 }
 
 func (s *sqliteDB) close() error {

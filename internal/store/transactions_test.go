@@ -72,7 +72,7 @@ func testRollback(t *testing.T, d *database) {
 			}
 			wantFault(t, second(d.User(ctx, n.Scope, u.ID)), fault.NotFound)
 			wantFault(t, second(d.Group(ctx, n.Scope, g.ID)), fault.NotFound)
-			equal(t, "members", len(must[[]directory.UserID](t)(d.Members(ctx, n.Organization, g.ID, 0))), 0)
+			equal(t, "members", len(must[[]directory.MemberID](t)(d.Members(ctx, n.Organization, g.ID, 0))), 0)
 			equal(t, "pending members", len(must[[]store.PendingMember](t)(d.PendingMembers(ctx, n.Scope, 10))), 0)
 			equal(t, "audit", len(must[[]store.AuditEntry](t)(d.AuditEntries(ctx, n.Organization, name, "", 10))), 0)
 		})
@@ -126,7 +126,7 @@ func testRaces(t *testing.T, d *database) {
 				}
 			}
 		})
-		equal(t, "Members", must[[]directory.UserID](t)(d.Members(ctx, n.Organization, g.ID, 0)), users)
+		equal(t, "Members", must[[]directory.MemberID](t)(d.Members(ctx, n.Organization, g.ID, 0)), members(users...))
 		equal(t, "Revision", must[directory.Group](t)(d.Group(ctx, n.Scope, g.ID)).Revision, 81)
 	})
 	t.Run("users deleted while they are added", func(t *testing.T) {
@@ -152,7 +152,7 @@ func testRaces(t *testing.T, d *database) {
 				}
 			}
 		})
-		equal(t, "Members of whom none exists", must[[]directory.UserID](t)(d.Members(ctx, n.Organization, g.ID, 0)), []directory.UserID{})
+		equal(t, "Members of whom none exists", must[[]directory.MemberID](t)(d.Members(ctx, n.Organization, g.ID, 0)), members())
 	})
 	t.Run("marks and changes of the same assignments", func(t *testing.T) {
 		users := n.users(t, 20)

@@ -18,7 +18,7 @@ type Lock int
 // The locks, from the one that lets most others work beside it.
 const (
 	Facts      Lock = iota // a change of users, groups, members: beside others of its organization
-	Rules                  // a change of one organization's rules: alone in it
+	Rules                  // a change of one organization's rules, or of which groups are in which: alone in it
 	Deployment             // a change of the roles of all: alone altogether
 )
 

@@ -146,7 +146,7 @@ func testGroups(t *testing.T, d *database) {
 	})
 	_, err := d.Group(ctx, n.Scope, g.ID)
 	wantFault(t, err, fault.NotFound)
-	equal(t, "members of a deleted group", must[[]directory.UserID](t)(d.Members(ctx, n.Organization, g.ID, 0)), []directory.UserID{})
+	equal(t, "members of a deleted group", must[[]directory.MemberID](t)(d.Members(ctx, n.Organization, g.ID, 0)), members())
 	equal(t, "pending members of a deleted group", len(must[[]store.PendingMember](t)(d.PendingMembers(ctx, n.Scope, 10))), 0)
 	for name, change := range map[string]func(tx *store.Tx) error{
 		"Group":      func(tx *store.Tx) error { _, err := tx.Group(g.ID); return err },
@@ -200,7 +200,7 @@ func testScope(t *testing.T, d *database) {
 				locked = tx.AddMembers(own.ID, []string{string(u.ID)})
 			})
 			equal(t, "users that AddMembers locked", len(locked.Get()), 0)
-			equal(t, "members of an own group", len(must[[]directory.UserID](t)(d.Members(ctx, other.Organization, own.ID, 0))), 0)
+			equal(t, "members of an own group", len(must[[]directory.MemberID](t)(d.Members(ctx, other.Organization, own.ID, 0))), 0)
 		})
 	}
 
@@ -219,13 +219,13 @@ func testScope(t *testing.T, d *database) {
 		tx.DeleteGroup(g.ID)
 		tx.PutAssignment(store.Assignment{Organization: stranger.Organization, User: u.ID, Version: 9, Projection: "{}"})
 	})
-	equal(t, "Members in another organization", len(must[[]directory.UserID](t)(d.Members(ctx, id, g.ID, 0))), 0)
+	equal(t, "Members in another organization", len(must[[]directory.MemberID](t)(d.Members(ctx, id, g.ID, 0))), 0)
 	equal(t, "Subjects in another organization", len(must[[]store.Subject](t)(d.Subjects(ctx, id, []directory.UserID{u.ID}))), 0)
 	equal(t, "UserGroups in another organization", len(must[map[directory.UserID][]directory.Membership](t)(d.UserGroups(ctx, id, []directory.UserID{u.ID}))), 0)
 
 	equal(t, "the user after all", must[directory.User](t)(d.User(ctx, n.Scope, u.ID)), u)
 	equal(t, "the group after all", must[directory.Group](t)(d.Group(ctx, n.Scope, g.ID)), g)
-	equal(t, "its members after all", must[[]directory.UserID](t)(d.Members(ctx, n.Organization, g.ID, 0)), []directory.UserID{u.ID})
+	equal(t, "its members after all", must[[]directory.MemberID](t)(d.Members(ctx, n.Organization, g.ID, 0)), members(u.ID))
 	equal(t, "the assignment after all", must[store.Assignment](t)(d.Assignment(ctx, n.Organization, u.ID)), a)
 }
 
