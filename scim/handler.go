@@ -374,7 +374,7 @@ func (c *call) json() (value, error) {
 // change carries out a change of facts in the name of the connection, which asked for
 // this; nil for a deletion.
 func (c *call) change(asked *changes, do func(*rolesync.Tx) error) error {
-	defer func() { c.ignores(asked) }() // by then it is known inside of values, too
+	c.ignores(asked)
 	return c.handler.Engine.Change(c.Context(), rolesync.Author{
 		Organization: c.connection.Organization,
 		Connection:   c.connection.ID,

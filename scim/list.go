@@ -75,11 +75,10 @@ type part[T any] struct {
 
 // selection is what a query asks of one type.
 type selection struct {
-	clause  clause
-	marks   []store.Condition
-	order   order
-	query   string // the fingerprint
-	nothing bool   // the type has none of what is asked for
+	clause clause
+	marks  []store.Condition
+	order  order
+	query  string // the fingerprint
 }
 
 // newSelection reads the filter and the order of a query. known is as in filterCompiler.

@@ -68,7 +68,7 @@ type Related struct{ Condition Condition }
 
 // table is what differs between lists of users and of groups.
 type table struct {
-	name, selection, folded, index string
+	name, selection, folded string
 	// related is a query for the rows that Related looks at, with the columns id, name
 	// and external_id; its rows are of the organization $1 and of the row called outer.
 	related string
