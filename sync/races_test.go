@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -51,6 +52,50 @@ func testOneUserName(t *testing.T, s *service) {
 			t.Errorf("%d were created and %d refused, want 1 and 7", created.Load(), conflicts.Load())
 		}
 	}
+}
+
+// A worker held entries of the backlog and waited for their users, whom a large change
+// held that waited for the entries: PostgreSQL ended one of the two, which takes a second.
+func TestLargeChangesDoNotDeadlockWithTheBacklog(t *testing.T) {
+	t.Parallel()
+	s := newService(t, prepared(t, testserver.Database(t)), "")
+	n := s.tenant(t)
+	users := n.users(t, rolesync.InlineLimit+100)
+	g := n.group(t, "Admins")
+	values := make([]string, len(users))
+	for i, u := range users {
+		values[i] = string(u)
+	}
+	done := make(chan struct{})
+	var workers sync.WaitGroup
+	for range 2 {
+		workers.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				if err := s.WorkOff(t.Context()); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	for range 10 {
+		n.change(t, addMembers(g, values...))
+		n.change(t, func(tx *rolesync.Tx) error { tx.RemoveMembers(g, values); return nil })
+	}
+	n.change(t, addMembers(g, values...))
+	close(done)
+	workers.Wait()
+	if err := s.WorkOff(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, u := range users {
+		n.wantRoles(t, u, "admin")
+	}
+	equal(t, "transactions that ran again", s.again.Load(), 0)
 }
 
 // Changes that name their members by id lock users in one order, so PostgreSQL never has

@@ -57,8 +57,9 @@ func (s *Store) Remaining(ctx context.Context, organization directory.Organizati
 	return n, err
 }
 
-// TakeStale takes up to limit users off the backlog, which other workers then pass
-// over, and returns them with the cause of the last of them.
+// TakeStale takes up to limit users off the backlog, locks them, and returns them with
+// the cause of the last of them. Those that somebody else has locked are passed over:
+// their change is about to put them on the backlog again, or they are left for later.
 func (tx *Tx) TakeStale(limit int) (users []directory.UserID, cause string, err error) {
 	tx.queue(statement{
 		sql:  takeStale,

@@ -169,10 +169,17 @@ var (
 		sqlite: `INSERT INTO stale_users (organization_id, user_id, cause) SELECT $1, value, $3 FROM json_each($2) WHERE true
 			ON CONFLICT (organization_id, user_id) DO UPDATE SET cause = excluded.cause`,
 	}
+	// Whoever puts users on the backlog has locked them before. So a worker must not hold
+	// an entry and wait for its user: it passes over those whose users are locked. An
+	// entry whose user is gone is taken, too.
 	takeStale = text{
-		postgres: `DELETE FROM stale_users WHERE organization_id = $1 AND user_id IN
-				(SELECT user_id FROM stale_users WHERE organization_id = $1 ORDER BY user_id LIMIT $2 FOR UPDATE SKIP LOCKED)
-			RETURNING user_id, cause`,
+		postgres: `WITH chosen AS MATERIALIZED (SELECT user_id FROM stale_users WHERE organization_id = $1 ORDER BY user_id LIMIT $2 FOR UPDATE SKIP LOCKED),
+				locked AS MATERIALIZED (SELECT u.id FROM chosen AS c JOIN users AS u ON u.organization_id = $1 AND u.id = c.user_id
+					ORDER BY u.id FOR NO KEY UPDATE OF u SKIP LOCKED)
+			DELETE FROM stale_users AS s USING chosen AS c WHERE s.organization_id = $1 AND s.user_id = c.user_id
+				AND (EXISTS (SELECT 1 FROM locked AS l WHERE l.id = s.user_id)
+					OR NOT EXISTS (SELECT 1 FROM users AS u WHERE u.organization_id = $1 AND u.id = s.user_id))
+			RETURNING s.user_id, s.cause`,
 		sqlite: `DELETE FROM stale_users WHERE organization_id = $1 AND user_id IN
 				(SELECT user_id FROM stale_users WHERE organization_id = $1 ORDER BY user_id LIMIT $2)
 			RETURNING user_id, cause`,
