@@ -21,12 +21,13 @@ import (
 func main() {
 	only := flag.String("only", "", "measure only the works whose name contains this")
 	seconds := flag.Float64("seconds", 5, "how long each rate is measured")
+	long := flag.Float64("long", 60, "how long many connections write together, in seconds")
 	users := flag.Int("users", 100_000, "members of the largest group")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	b := &bench{only: *only, seconds: time.Duration(*seconds * float64(time.Second)), users: *users}
+	b := &bench{only: *only, seconds: time.Duration(*seconds * float64(time.Second)), long: time.Duration(*long * float64(time.Second)), users: *users}
 	if err := b.run(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
@@ -37,6 +38,7 @@ func main() {
 type bench struct {
 	only    string
 	seconds time.Duration
+	long    time.Duration
 	users   int
 
 	*world
@@ -69,6 +71,11 @@ var works = []work{
 	{name: "group size", prepare: (*bench).largeGroups, measure: (*bench).patchLarge},
 	{name: "patch 100 members", prepare: (*bench).someUsers, measure: (*bench).patchHundred},
 	{name: "put 10,000 members", prepare: (*bench).moreUsers, measure: (*bench).putLarge},
+	{name: "put 100,000 members", prepare: (*bench).everybody, measure: (*bench).putWhole},
+	{name: "group without members", prepare: (*bench).largeGroups, measure: (*bench).getWithoutMembers},
+	{name: "1,000 removals", prepare: (*bench).someUsers, measure: (*bench).removeThousand},
+	{name: "40 connections", measure: (*bench).manyTenants},
+	{name: "first synchronisation", measure: (*bench).firstSync},
 	{name: "refill", prepare: (*bench).someUsers, measure: (*bench).refill},
 }
 

@@ -44,14 +44,21 @@ func NewTenant(ctx context.Context, s *Service, name string) (*Tenant, error) {
 		return nil, fmt.Errorf("rolesync admin-key: %w", err)
 	}
 	t := &Tenant{key: strings.TrimSpace(string(out)), client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true}, Timeout: 2 * time.Minute}}
-	admin := func(method, path, body string, into any) error {
-		return t.Admin(ctx, s, method, path, []byte(body), into)
-	}
 	for i, role := range []string{"member", "support", "billing", "developer", "admin"} {
 		body := fmt.Sprintf(`{"name":%q,"rank":%d,"permissions":["%s:read","%s:write"]}`, role, 10*(i+1), role, role)
-		if err := admin("PUT", "/roles/"+role, body, nil); err != nil {
+		if err := t.Admin(ctx, s, "PUT", "/roles/"+role, []byte(body), nil); err != nil {
 			return nil, err
 		}
+	}
+	return NewTenantLike(ctx, s, name, t)
+}
+
+// NewTenantLike makes another organization, with the admin key and the roles that were
+// made for the first.
+func NewTenantLike(ctx context.Context, s *Service, name string, first *Tenant) (*Tenant, error) {
+	t := &Tenant{key: first.key, client: first.client}
+	admin := func(method, path, body string, into any) error {
+		return t.Admin(ctx, s, method, path, []byte(body), into)
 	}
 	var organization struct{ ID string }
 	if err := admin("POST", "/organizations", fmt.Sprintf(`{"name":%q}`, name), &organization); err != nil {
