@@ -4,11 +4,11 @@
 // for any of them. testdata/README.md shows what each sends, and what comes of it.
 //
 // It owns the protocol: routes, bearer tokens and the OAuth endpoint that gives them, the
-// guard against bad input, the normal form of resources, PATCH, filters, rendering, errors. It must not know
-// Redis, SQL, or how rules are evaluated: facts are changed through rolesync.Engine
-// and read from internal/store. It is the only importer of elimity-com/scim, of which
-// it takes the schema model and the error constants; filter-parser gives the trees of
-// filters and paths.
+// guard against bad input, the normal form of resources, PATCH, filters, rendering,
+// errors. It must not know Redis, SQL, or how rules are evaluated: facts are changed
+// through rolesync.Engine and read from internal/store. It is the only importer of
+// elimity-com/scim, of which it takes the schema model and the error constants;
+// filter-parser gives the trees of filters and paths.
 //
 // # The way of a request
 //
@@ -21,6 +21,16 @@
 // normaliser, driven by the schema, serves all three methods: it finds attributes in
 // any letter case, under a URN or in a dotted key, coerces values, and leaves out, but
 // counts, what the schema does not know.
+//
+// # The files
+//
+//	a request   handler (routes, one call), auth, oauth, limit; answer, conditional, error
+//	a body      json (the guard), change, path, members, implied, strict; bulk, search
+//	a resource  schema, kind, types, extension; node, resource, elements, whole; facts
+//	a list      query, filter, clause, compare, indexed, list, sort, cursor
+//	an answer   projection, render, membership, encode; discovery
+//	endpoints   users, groups, list, search, bulk, discovery
+//	its trace   traffic, redact
 //
 // # What always holds
 //
@@ -47,13 +57,13 @@
 //
 // # Limits
 //
-// Body 10 MiB (413), JSON depth 64, no attribute twice in an object, no text behind
-// the value, no U+0000, no half of a surrogate pair; 5,000 operations a PATCH (413; a list of members is one) or
-// bulk request, and a minute for the latter;
-// filter and path 8 KiB, nesting 20; 1,000 resources a page, 100 by default;
-// externalId, userName, displayName and the e-mail address 512 bytes each; 200 elements
-// of a multi-valued attribute but for members, 64 KiB a resource as it is stored (413);
-// 50 requests a second and connection, 200 at once, unless it is configured otherwise (429).
+// Body 10 MiB (413), JSON depth 64, no attribute twice in an object, no text behind the
+// value, no U+0000, no half of a surrogate pair; 5,000 operations a PATCH (413; a list of
+// members is one) or bulk request, and a minute for the latter; filter and path 8 KiB,
+// nesting 20; 1,000 resources a page, 100 by default; externalId, userName, displayName
+// and the e-mail address 512 bytes each; 200 elements of a multi-valued attribute but for
+// members, 64 KiB a resource as it is stored (413); 50 requests a second and connection,
+// 200 at once, unless it is configured otherwise (429).
 //
 // # Schemas of an organization
 //
