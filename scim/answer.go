@@ -153,4 +153,3 @@ func appendError(b []byte, e elimity.ScimError) []byte {
 	}
 	return append(appendString(append(b, `,"detail":`...), e.Detail), '}')
 }
-
