@@ -2,7 +2,7 @@
 # Everything else that they need, Go fetches.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test bench fuzz
+.PHONY: help run build test bench fuzz soak
 
 # Further arguments for run and bench: make run ARGS=--help
 ARGS ?=
@@ -44,3 +44,6 @@ fuzz: ## Run each fuzz target for FUZZTIME (30s)
 			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
 		done; \
 	done
+
+soak: ## Try the parsers of SCIM on ten million mutated inputs
+	ROLESYNC_MUTATIONS=10000000 go test -run TestParsersSurviveMutations -v -timeout 2h ./scim

@@ -81,7 +81,7 @@ func holdsTogether(t *testing.T, rt *resourceType, document json.RawMessage) {
 			t.Fatalf("%s has %d primary elements: %s", a.name, primaries, document)
 		}
 	}
-	if name := r.node(map[*resourceType]string{userType: "userName", groupType: "displayName"}[rt]).text; directory.Fold(name) == "" {
+	if name := r.node(map[string]string{"User": "userName", "Group": "displayName"}[rt.name]).text; directory.Fold(name) == "" {
 		t.Fatalf("the name is missing: %s", document)
 	}
 	if containsNull(tree(t, document)) {
