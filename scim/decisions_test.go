@@ -89,10 +89,15 @@ func TestDecidedOnce(t *testing.T) {
 			tn.fails(400, "mutability", path, "PATCH", at, patch("replace", path, `"x"`))
 		}
 	})
-	t.Run("missing schemas are tolerated", func(t *testing.T) { // and refused in strict mode: TestStrictConnection
+	t.Run("missing schemas are tolerated, and refused in strict mode", func(t *testing.T) {
 		at := user(t, `{"userName":"no schemas"}`)
 		tn.must(200, "PUT", at, `{"userName":"no schemas"}`)
 		tn.must(200, "PATCH", at, `{"Operations":[{"op":"replace","path":"title","value":"x"}]}`)
+		strict := s.newStrictTenant()
+		at = "/Users/" + strict.must(201, "POST", "/Users", `{`+coreUser+`,"userName":"with schemas"}`).string("id")
+		strict.fails(400, "invalidSyntax", "schemas", "POST", "/Users", `{"userName":"no schemas"}`)
+		strict.fails(400, "invalidSyntax", "schemas", "PUT", at, `{"userName":"no schemas"}`)
+		strict.fails(400, "invalidSyntax", "schemas", "PATCH", at, `{"Operations":[{"op":"replace","path":"title","value":"x"}]}`)
 	})
 	t.Run("keys, ops, null, empty attributes, no Content-Type, chunks, booleans as strings and numbers", func(t *testing.T) {
 		at := user(t, `{"USERNAME":"spelled","Active":"True","Name":{"GIVENNAME":"A"}}`)
