@@ -140,6 +140,27 @@ func TestFilters(t *testing.T) {
 	})
 }
 
+// SQLite takes no expression that is deeper than a thousand, and a filter can have
+// almost as many parts as that.
+func TestFilterOfManyPartsIsNoInternalError(t *testing.T) {
+	databases(t, func(t *testing.T, s *service) {
+		tn := populated(t, s)
+		for part, want := range map[string]float64{
+			"id gt 1 or ": 5, "id gt 1 and ": 5, "groups pr or ": 2, "groups pr and ": 2, "groups pr or title pr and ": 3, "title pr or ": 3,
+		} {
+			operand := part[:strings.LastIndex(part[:len(part)-1], " ")]
+			filter := strings.Repeat(part, 8000/len(part)) + operand
+			if r := tn.must(200, "POST", "/Users/.search", `{"filter":`+quoted(filter)+`}`); r.at("totalResults") != want {
+				t.Errorf("%s again and again selects %v, want %v", part, r.at("totalResults"), want)
+			}
+		}
+		many := "groups[" + strings.Repeat("value gt 1 or ", 500) + "value gt 1]"
+		if r := tn.must(200, "POST", "/Users/.search", `{"filter":`+quoted(many)+`}`); r.at("totalResults") != 2.0 {
+			t.Errorf("a value path of many parts selects %v, want 2", r.at("totalResults"))
+		}
+	})
+}
+
 func quoted(s string) string {
 	b, _ := json.Marshal(s)
 	return string(b)

@@ -154,22 +154,36 @@ func (c Compare) write(w *conditionSQL) {
 	w.both(")")
 }
 
-func (a All) write(w *conditionSQL) { writeList(w, a, " AND ", "1 = 1") }
-func (a Any) write(w *conditionSQL) { writeList(w, a, " OR ", "1 = 0") }
+func (a All) write(w *conditionSQL) { writeList(w, flat(a, nil), " AND ", "1 = 1") }
+func (a Any) write(w *conditionSQL) { writeList(w, flat(a, nil), " OR ", "1 = 0") }
 
-func writeList(w *conditionSQL, list []Condition, between, none string) {
-	if len(list) == 0 {
-		w.both(none)
-		return
-	}
-	w.both("(")
-	for i, c := range list {
-		if i > 0 {
-			w.both(between)
+// flat appends the conditions of a list, and those of the lists of its kind within it.
+func flat[L ~[]Condition](list L, to []Condition) []Condition {
+	for _, c := range list {
+		if inner, ok := c.(any).(L); ok {
+			to = flat(inner, to)
+		} else {
+			to = append(to, c)
 		}
-		c.write(w)
 	}
-	w.both(")")
+	return to
+}
+
+// writeList joins conditions two halves at a time: SQLite takes an expression that is a
+// thousand deep, and a filter can have almost as many parts.
+func writeList(w *conditionSQL, list []Condition, between, none string) {
+	switch half := len(list) / 2; len(list) {
+	case 0:
+		w.both(none)
+	case 1:
+		list[0].write(w)
+	default:
+		w.both("(")
+		writeList(w, list[:half], between, none)
+		w.both(between)
+		writeList(w, list[half:], between, none)
+		w.both(")")
+	}
 }
 
 func (n Not) write(w *conditionSQL) {
