@@ -21,5 +21,15 @@ func TestSharedExternalID(t *testing.T) {
 		if r := tn.must(200, "GET", "/Groups/"+group, ""); r.len("members") != 0 {
 			t.Errorf("a removal of a name that two users share left %s", r.text)
 		}
+
+		tn.must(200, "PATCH", "/Groups/"+group, patch("add", "members", memberList("e-1")))
+		// Nor does it let in who has it as userName, whether the group or the user comes first.
+		tn.user("e-1")
+		later := tn.newGroup("Owners", "e-1")
+		for _, id := range []string{group, later} {
+			if r := tn.must(200, "GET", "/Groups/"+id, ""); r.len("members") != 0 {
+				t.Errorf("a userName that two users share as externalId let in %s", r.text)
+			}
+		}
 	})
 }

@@ -328,7 +328,7 @@ func (t *Tx) lockNames(names store.Names) {
 
 func (t *Tx) takePending(user directory.UserID, names store.Names) {
 	if names != (store.Names{}) {
-		t.waiting = append(t.waiting, waiting{user, t.tx.TakePending(names)})
+		t.waiting = append(t.waiting, waiting{user, t.tx.TakePending(user, names)})
 	}
 }
 

@@ -89,8 +89,8 @@ var (
 	}
 	// An externalId folds to what its value folded to, so that one index finds both.
 	takePending = same(`DELETE FROM pending_members WHERE organization_id = $1 AND connection_id = $2 AND value_folded IN ($3, $4)
-		AND (value_folded = $4 OR value = $5 AND
-			(SELECT count(*) FROM users WHERE organization_id = $1 AND connection_id = $2 AND external_id = $5 AND external_id <> '') <= 1)
+		AND (value_folded = $4 OR value = $5) AND NOT EXISTS (SELECT 1 FROM users AS u
+			WHERE u.organization_id = $1 AND u.connection_id = $2 AND u.external_id = pending_members.value AND u.external_id <> '' AND u.id <> $6)
 		RETURNING group_id`)
 
 	usersNamed = text{

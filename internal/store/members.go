@@ -167,13 +167,14 @@ func (tx *Tx) PutPending(group directory.GroupID, values []string, now time.Time
 }
 
 // TakePending ends the wait of all groups for a user of these names, which the user has
-// by now, and returns the groups, with the next flush: one more than once if it waits for several of the names.
-// An externalId that other users have as well ends no wait.
-func (tx *Tx) TakePending(names Names) *Later[[]directory.GroupID] {
+// by now, and returns the groups, with the next flush: one more than once if it waits for
+// several of the names. A value that is the externalId of another user is left to wait,
+// be it this one's userName: it means the other one, too (see UsersNamed).
+func (tx *Tx) TakePending(user directory.UserID, names Names) *Later[[]directory.GroupID] {
 	later := &Later[[]directory.GroupID]{}
 	tx.queue(statement{
 		sql:  takePending,
-		args: []any{tx.Organization, tx.Connection, directory.Fold(names.ExternalID), directory.Fold(names.UserName), names.ExternalID},
+		args: []any{tx.Organization, tx.Connection, directory.Fold(names.ExternalID), directory.Fold(names.UserName), names.ExternalID, user},
 		each: func(r row) error {
 			var id directory.GroupID
 			if err := r.Scan(&id); err != nil {

@@ -121,11 +121,12 @@ func testPendingMembers(t *testing.T, d *database) {
 		{"a userName in other case, decomposed", store.Names{ExternalID: "x", UserName: "ZOE\u0308@example.com"}, []directory.GroupID{g.ID}},
 		{"the same again", store.Names{UserName: "Zoë@Example.com"}, nil},
 		{"an externalId that two users share", store.Names{ExternalID: "shared", UserName: "two@example.com"}, nil},
+		{"a userName that is what two users share", store.Names{UserName: "Shared"}, nil},
 		{"an externalId that two groups wait for", store.Names{ExternalID: "00uAbC", UserName: "abc@example.com"}, []directory.GroupID{g.ID, other.ID}},
 	} {
 		t.Run(c.situation, func(t *testing.T) {
 			var taken *store.Later[[]directory.GroupID]
-			n.change(t, func(tx *store.Tx) { taken = tx.TakePending(c.names) })
+			n.change(t, func(tx *store.Tx) { taken = tx.TakePending(directory.NewUserID(), c.names) })
 			got := taken.Get()
 			slices.Sort(got)
 			equal(t, "TakePending", got, c.want)
