@@ -17,8 +17,6 @@ const (
 	bulkRequestURN  = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 	bulkResponseURN = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
 
-	bulkReference = "bulkId:" // in front of a bulkId where an id belongs
-
 	// bulkTime bounds a bulk request; what is left then is answered with 503. Sending
 	// the answer has to fit into the server's own time, too.
 	bulkTime = time.Minute
@@ -29,7 +27,10 @@ type bulkJob struct {
 	method, path, bulkID, version string
 	endpoint, id                  string // of the path
 	data                          value
-	needs                         []string // the bulkIds that it refers to
+
+	needs  []string // the bulkIds that it refers to, each once
+	open   int      // for how many of them nothing is there yet
+	target *bulkJob // which creates what it changes; nil: that is there already
 
 	ended   bool // what came of it is known
 	partial bool // it was carried out without references that form a circle
@@ -37,14 +38,27 @@ type bulkJob struct {
 	err     error
 }
 
+// ready reports whether a job can be carried out whole.
+func (j *bulkJob) ready() bool { return j.open == 0 && (j.target == nil || !j.target.partial) }
+
+// loses has the job fail, since there is nothing that a bulkId could stand for.
+func (j *bulkJob) loses(bulkID string) {
+	if j.err == nil {
+		j.err = invalidValue("it refers to the bulkId %s, for which nothing was created", quote(bulkID))
+	}
+}
+
 // bulkRun carries out a bulk request: each operation is a transaction of its own, as if
 // it had come alone. They run in their order, but for those that refer to a resource
 // that a later one creates. When several refer to each other, the first is created
-// without the references, which are put in when all of them are there.
+// without the references, which are put in as soon as all of them are there; what is to
+// be changed of it comes after that.
 type bulkRun struct {
 	call     *call
 	jobs     []*bulkJob
 	byBulkID map[string]*bulkJob
+	waiting  map[string][]*bulkJob // for a bulkId
+	failures int
 	most     int // failures that end it; 0: any number
 }
 
@@ -74,7 +88,7 @@ func (c *call) newBulk(body value) (*bulkRun, error) {
 	if n := len(operations.items); n > maxOperations {
 		return nil, fault.New(fault.TooLarge, "the request has %d operations; at most %d are taken at once", n, maxOperations)
 	}
-	r := &bulkRun{call: c, byBulkID: map[string]*bulkJob{}}
+	r := &bulkRun{call: c, byBulkID: map[string]*bulkJob{}, waiting: map[string][]*bulkJob{}}
 	if v := body.get("failOnErrors"); v.kind != absent && v.kind != null {
 		n, err := strconv.Atoi(v.text)
 		if err != nil || n < 1 {
@@ -94,28 +108,45 @@ func (c *call) newBulk(body value) (*bulkRun, error) {
 		r.byBulkID[job.bulkID] = job
 	}
 	for _, job := range r.jobs {
-		if job.err != nil {
-			continue
-		}
-		job.needs = references(job.data, nil)
-		if bulkID, ok := strings.CutPrefix(job.id, bulkReference); ok {
-			job.needs = append(job.needs, bulkID)
+		if job.err == nil {
+			r.link(job)
 		}
 	}
 	return r, nil
+}
+
+// link notes what a job has to wait for.
+func (r *bulkRun) link(job *bulkJob) {
+	job.needs = references(job.data, nil)
+	if bulkID, ok := strings.CutPrefix(job.id, bulkReference); ok {
+		job.target = r.byBulkID[bulkID]
+		job.needs = append(job.needs, bulkID)
+	}
+	slices.Sort(job.needs)
+	job.needs = slices.Compact(job.needs)
+	for _, bulkID := range job.needs {
+		if creation := r.byBulkID[bulkID]; creation == nil || creation.method != http.MethodPost {
+			job.loses(bulkID)
+		}
+		r.waiting[bulkID] = append(r.waiting[bulkID], job)
+		job.open++
+	}
 }
 
 // newBulkJob reads an operation. What is wrong with it is its own error, and does not
 // keep the others from being carried out.
 func (c *call) newBulkJob(operation value) *bulkJob {
 	j := &bulkJob{data: operation.get("data")}
-	for name, into := range map[string]*string{"method": &j.method, "path": &j.path, "bulkId": &j.bulkID, "version": &j.version} {
-		v := operation.get(name)
+	for _, member := range [...]struct {
+		name string
+		into *string
+	}{{"bulkId", &j.bulkID}, {"method", &j.method}, {"path", &j.path}, {"version", &j.version}} {
+		v := operation.get(member.name)
 		if v.kind != absent && v.kind != null && v.kind != text {
-			j.err = invalidSyntax("%s must be a string, not %s", name, v.kind)
+			j.err = invalidSyntax("%s must be a string, not %s", member.name, v.kind)
 			return j
 		}
-		*into = v.text
+		*member.into = v.text
 	}
 	j.method = strings.ToUpper(j.method)
 	path := strings.TrimPrefix(j.path, c.base)
@@ -154,9 +185,8 @@ func (h *Handler) bulkAction(j *bulkJob) func(*call) (answer, error) {
 // run carries out what it can, until the deadline. Its error is that nobody waits for
 // the answer any more.
 func (r *bulkRun) run(deadline time.Time) error {
-	failures := 0
-	for r.most == 0 || failures < r.most {
-		job, circular := r.next()
+	for r.most == 0 || r.failures < r.most {
+		job := r.next()
 		if job == nil {
 			break
 		}
@@ -168,60 +198,71 @@ func (r *bulkRun) run(deadline time.Time) error {
 		case r.call.handler.now().After(deadline):
 			job.err = fault.New(fault.Unavailable, "the request took longer than %s; send this operation again", bulkTime)
 		default:
-			r.carryOut(job, circular)
+			r.carryOut(job)
 		}
-		if job.ended = true; job.err != nil {
-			failures++
+		r.end(job)
+	}
+	for _, job := range r.jobs { // what waits still was not reached
+		if job.partial {
+			job.loses(job.needs[slices.IndexFunc(job.needs, r.missing)])
+			r.complete(job)
 		}
 	}
-	r.complete()
 	return nil
 }
 
-// next chooses the operation to carry out: the first that needs nothing that is not
-// there, or that cannot be carried out at all; else one of a circle.
-func (r *bulkRun) next() (job *bulkJob, circular bool) {
+// next chooses the job to carry out: the first that needs nothing that is not there, or
+// that cannot be carried out at all; else one of a circle.
+func (r *bulkRun) next() *bulkJob {
 	var circle *bulkJob
 	for _, job := range r.jobs {
-		if job.ended {
-			continue
-		}
-		if at := slices.IndexFunc(job.needs, r.lost); at >= 0 && job.err == nil {
-			job.err = invalidValue("it refers to the bulkId %s, for which nothing was created", quote(job.needs[at]))
-		}
-		if job.err != nil || !slices.ContainsFunc(job.needs, r.missing) {
-			return job, false
-		}
-		if circle == nil && job.method == http.MethodPost {
+		switch {
+		case job.ended:
+		case job.err != nil || job.ready():
+			return job
+		case circle == nil && job.method == http.MethodPost:
 			circle = job
 		}
 	}
-	return circle, true
+	return circle
 }
 
-// missing reports whether nothing has been created for a bulkId, lost that nothing
-// will be.
+// missing reports whether nothing has been created for a bulkId.
 func (r *bulkRun) missing(bulkID string) bool {
 	job := r.byBulkID[bulkID]
 	return job == nil || job.method != http.MethodPost || !job.ended || job.err != nil
 }
 
-func (r *bulkRun) lost(bulkID string) bool {
-	job := r.byBulkID[bulkID]
-	return job == nil || job.method != http.MethodPost || job.err != nil
+// end tells the jobs that wait for one what came of it.
+func (r *bulkRun) end(job *bulkJob) {
+	if job.ended = true; job.err != nil {
+		r.failures++
+	}
+	if job.method != http.MethodPost {
+		return
+	}
+	for _, waiter := range r.waiting[job.bulkID] {
+		if job.err != nil {
+			waiter.loses(job.bulkID)
+		}
+		if waiter.open--; waiter.partial && (waiter.open == 0 || waiter.err != nil) {
+			r.complete(waiter)
+		}
+	}
 }
 
-// carryOut serves an operation as if it had come alone.
-func (r *bulkRun) carryOut(j *bulkJob, circular bool) {
+// carryOut serves an operation as if it had come alone. One that refers to what is not
+// there yet is of a circle.
+func (r *bulkRun) carryOut(j *bulkJob) {
 	if bulkID, ok := strings.CutPrefix(j.id, bulkReference); ok {
 		j.id = r.byBulkID[bulkID].id
 	}
 	data := r.resolve(j.data)
-	if circular {
-		j.partial = true
+	if j.open > 0 {
 		data = without(data)
 	}
 	if j.result, j.err = r.serve(j.method, j, data); j.err == nil && j.method == http.MethodPost {
+		j.partial = j.open > 0
 		j.id = j.result.location[strings.LastIndexByte(j.result.location, '/')+1:]
 	}
 }
@@ -247,76 +288,27 @@ func (r *bulkRun) serve(method string, j *bulkJob, data value) (answer, error) {
 	return r.call.handler.bulkAction(&as)(&inner)
 }
 
-// complete puts the references of circles in. A resource whose circle has broken is
-// taken away again, so that each operation is carried out whole or not at all.
-func (r *bulkRun) complete() {
-	for _, job := range r.jobs {
-		if !job.partial || job.err != nil {
-			continue
-		}
-		if at := slices.IndexFunc(job.needs, r.missing); at >= 0 {
-			job.err = invalidValue("it refers to the bulkId %s, for which nothing was created", quote(job.needs[at]))
-		} else if replaced, err := r.serve(http.MethodPut, job, r.resolve(job.data)); err != nil {
-			job.err = err
-		} else {
+// complete puts the references of a circle into a resource. One whose circle has broken
+// is taken away again, so that each operation is carried out whole or not at all.
+func (r *bulkRun) complete(job *bulkJob) {
+	job.partial = false
+	if job.err == nil {
+		var replaced answer
+		if replaced, job.err = r.serve(http.MethodPut, job, r.resolve(job.data)); job.err == nil {
 			job.result.version = replaced.version
-			continue
-		}
-		if _, err := r.serve(http.MethodDelete, job, value{}); err != nil {
-			r.call.handler.Log.ErrorContext(r.call.Context(), "scim bulk left a resource without its references", "error", err,
-				"connection", r.call.connection.ID, "request", r.call.handler.requestID(r.call.Context()))
+			return
 		}
 	}
-}
-
-// references appends the bulkIds that a value refers to.
-func references(v value, to []string) []string {
-	if bulkID, ok := strings.CutPrefix(v.text, bulkReference); ok && v.kind == text {
-		return append(to, bulkID)
+	if _, err := r.serve(http.MethodDelete, job, value{}); err != nil {
+		r.call.handler.Log.ErrorContext(r.call.Context(), "scim bulk left a resource without its references", "error", err,
+			"connection", r.call.connection.ID, "request", r.call.handler.requestID(r.call.Context()))
 	}
-	for i := range v.items {
-		to = references(v.items[i].value, to)
-	}
-	return to
-}
-
-// resolve returns the value with ids in the place of the bulkIds for which something
-// has been created.
-func (r *bulkRun) resolve(v value) value {
-	if len(references(v, nil)) == 0 {
-		return v
-	}
-	if v.kind == text {
-		if bulkID := v.text[len(bulkReference):]; !r.missing(bulkID) {
-			v.text = r.byBulkID[bulkID].id
+	r.failures++
+	for _, waiter := range r.waiting[job.bulkID] {
+		if !waiter.ended || waiter.partial {
+			waiter.loses(job.bulkID)
 		}
-		return v
 	}
-	items := slices.Clone(v.items)
-	for i := range items {
-		items[i].value = r.resolve(items[i].value)
-	}
-	v.items = items
-	return v
-}
-
-// without returns the value without what still refers to a bulkId: attributes, and the
-// elements of lists that hold such a reference.
-func without(v value) value {
-	if len(references(v, nil)) == 0 {
-		return v
-	}
-	items := make([]member, 0, len(v.items))
-	for _, item := range v.items {
-		refers := len(references(item.value, nil)) > 0
-		if refers && (v.kind == array || item.value.kind == text) {
-			continue
-		}
-		item.value = without(item.value)
-		items = append(items, item)
-	}
-	v.items = items
-	return v
 }
 
 // append renders the answer. What was not reached, since too much had failed, is not in
@@ -355,8 +347,7 @@ func (r *bulkRun) append(b []byte) []byte {
 
 // location is where the resource of an operation is; "" when none was created.
 func (r *bulkRun) location(j *bulkJob) string {
-	switch {
-	case j.method == http.MethodPost && j.err != nil, j.id == "":
+	if j.method == http.MethodPost && j.err != nil || j.id == "" || strings.HasPrefix(j.id, bulkReference) {
 		return ""
 	}
 	return r.call.base + j.endpoint + "/" + url.PathEscape(j.id)

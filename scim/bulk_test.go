@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 )
 
 func bulkBody(operations ...string) string {
@@ -168,4 +169,53 @@ func TestBulkErrors(t *testing.T) {
 		tn.fails(400, "invalidValue", "failOnErrors", "POST", "/Bulk", `{"failOnErrors":0,"Operations":[]}`)
 		tn.fails(413, "", "5001 operations", "POST", "/Bulk", bulkBody(strings.Split(strings.Repeat(`{},`, 5000)+`{}`, ",")...))
 	})
+}
+
+// What is changed of a resource comes after its references were put in: else that would
+// undo it.
+func TestChangeOfAResourceInACircleIsNotLost(t *testing.T) {
+	tn := newService(t, "").newTenant()
+	const group = `{"method":"POST","path":"/Groups","bulkId":"%s","data":{"displayName":"%[1]s","members":[{"value":"bulkId:%s"}]}}`
+	rename := `{"method":"PATCH","path":"/Groups/bulkId:one","data":{"Operations":[{"op":"replace","path":"displayName","value":"Renamed"}]}}`
+	r := tn.must(200, "POST", "/Bulk", bulkBody(fmt.Sprintf(group, "one", "two"), rename, fmt.Sprintf(group, "two", "one")))
+	if got := statuses(r); got != "201 200 201" {
+		t.Fatalf("bulk = %s", r.text)
+	}
+	if g := tn.must(200, "GET", r.string("Operations", 0, "location"), ""); g.string("displayName") != "Renamed" || g.len("members") != 1 {
+		t.Errorf("the group is %s", g.text)
+	}
+	// When the circle breaks, there is nothing to change.
+	r = tn.must(200, "POST", "/Bulk", bulkBody(
+		fmt.Sprintf(group, "three", "four"), strings.Replace(rename, "one", "three", 1),
+		`{"method":"POST","path":"/Groups","bulkId":"four","data":{"members":[{"value":"bulkId:three"}]}}`,
+	))
+	if got := statuses(r); got != "400 400 400" {
+		t.Errorf("of a broken circle: %s", r.text)
+	}
+	if r.at("Operations", 1, "location") != nil {
+		t.Errorf("there is a location of what was not created: %s", r.text)
+	}
+	if list := tn.must(200, "GET", "/Groups", ""); list.at("totalResults") != 2.0 {
+		t.Errorf("left are %s", list.text)
+	}
+}
+
+// Thousands of operations that wait for the last one cost no more than the others.
+func TestBulkOfManyReferences(t *testing.T) {
+	s := newService(t, "")
+	s.handler.MaxBody = 10 << 20
+	tn := s.newTenant()
+	list := strings.Repeat(`{"value":"bulkId:z"},`, 149) + `{"value":"bulkId:z"}`
+	var operations []string
+	for range 2500 {
+		operations = append(operations, `{"method":"PATCH","path":"/Groups/x","data":{"x":[`+list+`]}}`, `{"method":"DELETE","path":"/Users/x"}`)
+	}
+	operations[len(operations)-1] = `{"method":"POST","path":"/Users","bulkId":"z","data":{"userName":"z"}}`
+	start := time.Now()
+	if r := tn.must(200, "POST", "/Bulk", bulkBody(operations...)); r.len("Operations") != 5000 || r.string("Operations", 4999, "status") != "201" {
+		t.Errorf("bulk = %.300s", r.text)
+	}
+	if took := time.Since(start); took > 40*time.Second { // a minute, when each step looked at all references
+		t.Errorf("it took %s", took)
+	}
 }

@@ -171,8 +171,8 @@
 //	cursor                         does not expire; with startIndex, or for another filter or
 //	                               order than it was given for, 400; without either, by index
 //	operations of a bulk request   one transaction each, in their order but for references to
-//	                               what comes later; circles are closed at the end. What cannot
-//	                               be carried out whole is not carried out
+//	                               what comes later; circles are closed once all of them is
+//	                               there. What cannot be carried out whole is not carried out
 //	/Me                            501: a machine has no user
 //
 // The version of a group is its revision. That of a user is followed by a digest of the
