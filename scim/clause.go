@@ -174,9 +174,9 @@ func (f *filterCompiler) comparison(e *filter.AttributeExpression) (clause, erro
 	switch {
 	case t.related():
 		c, err = f.related(t, e)
-	case t.attr.name == "meta":
+	case t.is("meta"):
 		c, err = metaClause(t, e)
-	case t.attr.name == "id":
+	case t.is("id"):
 		c, err = f.idClause(e)
 	case t.attr.storage == derived:
 		c, err = schemasClause(e)

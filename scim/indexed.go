@@ -135,7 +135,7 @@ func metaClause(t target, e *filter.AttributeExpression) (clause, error) {
 // related reports whether the target's values are the rows of memberships: the groups
 // of a user, the members of a group.
 func (t target) related() bool {
-	return t.extension == nil && (t.attr.storage == members || t.attr.name == "groups" && t.attr.storage == readOnly)
+	return t.extension == nil && t.attr.storage == members || t.is("groups") && t.attr.storage == readOnly
 }
 
 // related compares the members of a group, or the groups of a user.

@@ -97,6 +97,10 @@ func (rt *resourceType) target(path string) (target, error) {
 	return t, nil
 }
 
+// is reports whether the target is of the attribute of that name, and not of one that an
+// extension calls the same.
+func (t target) is(name string) bool { return t.extension == nil && t.attr.name == name }
+
 // hidden reports whether the target, or what it is a part of, is never shown.
 func (t target) hidden() bool { return t.attr.hidden() || t.sub != nil && t.sub.hidden() }
 

@@ -186,3 +186,33 @@ func TestSchemaOfGroups(t *testing.T) {
 		}
 	})
 }
+
+// An organization may call its attributes as SCIM calls its own.
+func TestOwnAttributesAreFoundUnderNamesOfScim(t *testing.T) {
+	databases(t, func(t *testing.T, s *service) {
+		tn := s.newTenant()
+		type attribute = directory.SchemaAttribute
+		tn.putSchema(s.administrator(), employeeSchema(
+			attribute{Name: "id"}, attribute{Name: "externalId"}, attribute{Name: "schemas"}, attribute{Name: "userName"}, attribute{Name: "groups"},
+			attribute{Name: "meta", Type: "complex", SubAttributes: []attribute{{Name: "created"}, {Name: "note"}}},
+		))
+		for i, name := range []string{"anna", "bob"} {
+			value := []string{"2", "1"}[i]
+			tn.must(201, "POST", "/Users", `{"userName":"`+name+`","`+employee+`":{"id":"`+value+`","externalId":"`+value+`","schemas":"`+value+`",
+				"userName":"`+value+`","groups":"`+value+`","meta":{"created":"`+value+`","note":"`+value+`"}}}`)
+		}
+		for _, name := range []string{"id", "externalId", "schemas", "userName", "groups", "meta.created", "meta.note"} {
+			name = employee + ":" + name
+			if got := names(tn.must(200, "GET", "/Users"+filtered(name+` eq "1"`), "")); got != "bob" {
+				t.Errorf("%s eq 1 selects %q, want bob", name, got)
+			}
+			if got := names(tn.must(200, "GET", "/Users?sortBy="+name, "")); got != "bob anna" {
+				t.Errorf("sorted by %s: %s", name, got)
+			}
+		}
+		tn.user("carl")
+		if got := names(tn.must(200, "GET", "/Users"+filtered(employee+":meta pr"), "")); got != "anna bob" {
+			t.Errorf("meta pr selects %s", got)
+		}
+	})
+}

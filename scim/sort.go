@@ -45,7 +45,7 @@ func newOrder(rt *resourceType, q query, several bool) (order, error) {
 	switch {
 	case err != nil || t.where != nil || t.hidden() || sorted != nil && sorted.hidden():
 		return o, invalidValue("sortBy names no attribute that %s have: %s", rt.endpoint[1:], quote(name))
-	case sorted == nil, sorted.kind == complexKind, t.related(), t.attr.storage == derived, t.attr.name == "meta" && !isMoment(sorted):
+	case sorted == nil, sorted.kind == complexKind, t.related(), t.attr.storage == derived, t.is("meta") && !isMoment(sorted):
 		return o, invalidValue("%s cannot be sorted by %s", rt.endpoint[1:], quote(name))
 	}
 	o.by = &t
@@ -64,11 +64,11 @@ func (o order) stored() (_ store.Order, ok bool) {
 	switch t := o.by; {
 	case t.extension != nil:
 		return by, false
-	case t.attr.name == "id":
+	case t.is("id"):
 		by.By = store.ID
-	case t.attr.name == "meta" && t.sub.name == "created":
+	case t.is("meta") && t.sub.name == "created":
 		by.By = store.CreatedAt
-	case t.attr.name == "meta":
+	case t.is("meta"):
 		by.By = store.ModifiedAt
 	case t.attr.required && (t.attr.name == "userName" || t.attr.name == "displayName"):
 		by.By = store.Name
@@ -91,11 +91,11 @@ func (o order) key(c *candidate) sortKey {
 	switch {
 	case t == nil:
 		return sortKey{}
-	case t.attr.name == "id":
+	case t.is("id"):
 		return sortKey{Text: c.id}
-	case t.attr.name == "meta" && t.sub.name == "created":
+	case t.is("meta") && t.sub.name == "created":
 		return sortKey{Text: momentKey(c.created)}
-	case t.attr.name == "meta":
+	case t.is("meta"):
 		return sortKey{Text: momentKey(c.modified)}
 	}
 	n, a := c.node(*t), t.attr
