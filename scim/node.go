@@ -107,7 +107,7 @@ func (a *attribute) single(where string, v value) (node, error) {
 	}
 	s, ok := a.kind.coerce(v)
 	if !ok {
-		return node{}, invalidValue("%s takes %s, not %s", where, a.kind, describe(v))
+		return node{}, invalidValue("%s takes %s, not %s", where, a.kind, a.describe(v))
 	}
 	return node{set: true, text: s}, nil
 }
@@ -116,7 +116,7 @@ func (a *attribute) complex(where string, v value) (node, error) {
 	n := node{set: true, parts: make([]node, len(a.subs.list))}
 	if v.kind != object {
 		if a.value == nil {
-			return node{}, invalidValue("%s takes an object, not %s", where, describe(v))
+			return node{}, invalidValue("%s takes an object, not %s", where, a.describe(v))
 		}
 		inner, err := a.value.single(where, v) // "manager": "26118915"
 		n.parts[a.value.index] = inner
@@ -138,6 +138,15 @@ func (a *attribute) complex(where string, v value) (node, error) {
 		return node{}, nil
 	}
 	return n, nil
+}
+
+// describe names a value of a in an error, unless nobody may be shown it: an error is
+// recorded.
+func (a *attribute) describe(v value) string {
+	if a.hidden() {
+		return "what was sent"
+	}
+	return describe(v)
 }
 
 // describe names a value in an error.

@@ -240,6 +240,11 @@ func newAttribute(a schema.CoreAttribute) *attribute {
 	out.fixed = out.immutable
 	if out.kind == complexKind {
 		out.subs = newAttributes(a.SubAttributes())
+		if out.hidden() { // then all of it is
+			for _, sub := range out.subs.list {
+				sub.returned = never
+			}
+		}
 		out.value = out.subs.find("value")
 		out.typ = out.subs.find("type")
 		out.primary = out.subs.find("primary")

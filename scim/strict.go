@@ -129,7 +129,7 @@ func (a *attribute) strictValue(where string, v value) error {
 	case !a.multi:
 		return a.strictSingle(where, v)
 	case v.kind != array:
-		return invalidValue("%s takes an array, not %s", where, describe(v))
+		return invalidValue("%s takes an array, not %s", where, a.describe(v))
 	}
 	for i := range v.items {
 		if err := a.strictSingle(where, v.items[i].value); err != nil {
@@ -144,7 +144,7 @@ func (a *attribute) strictSingle(where string, v value) error {
 		return a.strictSimple(where, v)
 	}
 	if v.kind != object {
-		return invalidValue("%s takes an object, not %s", where, describe(v))
+		return invalidValue("%s takes an object, not %s", where, a.describe(v))
 	}
 	separator := "."
 	if a.extension {
@@ -175,10 +175,10 @@ func (a *attribute) strictSimple(where string, v value) error {
 		want = number
 	}
 	if v.kind != want {
-		return invalidValue("%s takes %s, not %s", where, a.kind, describe(v))
+		return invalidValue("%s takes %s, not %s", where, a.kind, a.describe(v))
 	}
 	if len(a.canonical) > 0 && !slices.ContainsFunc(a.canonical, func(known string) bool { return strings.EqualFold(known, v.text) }) {
-		return invalidValue("%s is one of %s, not %s", where, strings.Join(a.canonical, ", "), quote(v.text))
+		return invalidValue("%s is one of %s, not %s", where, strings.Join(a.canonical, ", "), a.describe(v))
 	}
 	return nil
 }

@@ -119,6 +119,28 @@ func TestFailuresAreListedWithWhyAndWithoutValues(t *testing.T) {
 }
 
 // Each operation of a bulk request is one of its kind, as if it had come alone.
+func TestSecretsOfTheWrongTypeAreNotRepeated(t *testing.T) {
+	tn := newService(t, "").newStrictTenant()
+	type attribute = directory.SchemaAttribute
+	tn.putSchema(tn.administrator(), employeeSchema(
+		attribute{Name: "pin", Type: "integer", Returned: "never"},
+		attribute{Name: "door", Type: "complex", Mutability: "writeOnly", SubAttributes: []attribute{{Name: "code"}}},
+	))
+	tn.fails(400, "invalidValue", "password takes a string", "POST", "/Users", `{`+coreUser+`,"userName":"a","password":4711}`)
+	schemas := strings.Replace(coreUser, `]`, `,"`+employee+`"]`, 1)
+	tn.fails(400, "invalidValue", "pin takes a whole number", "POST", "/Users", `{`+schemas+`,"userName":"a","`+employee+`":{"pin":"x4711"}}`)
+	tn.fails(400, "invalidValue", "door.code takes a string", "POST", "/Users", `{`+schemas+`,"userName":"a","`+employee+`":{"door":{"code":4711}}}`)
+	_, failures := tn.recorded()
+	if len(failures) != 3 {
+		t.Errorf("%d failures are recorded, want 3", len(failures))
+	}
+	for _, f := range failures {
+		if strings.Contains(f.Detail+f.Body, "4711") {
+			t.Errorf("recorded: %s %s", f.Detail, f.Body)
+		}
+	}
+}
+
 func TestOperationsOfABulkRequestAreCounted(t *testing.T) {
 	databases(t, func(t *testing.T, s *service) {
 		tn := s.newTenant()
