@@ -79,7 +79,19 @@ func parseQuery(raw string) (query, error) {
 		*into = list[0]
 	}
 	q.filtered, q.paged = seen[&q.filter], seen[&q.cursor]
-	return q, nil
+	return q, q.bounded()
+}
+
+// maxNames bounds a list of attributes, in bytes.
+const maxNames = 8 << 10
+
+// bounded refuses lists of attributes that would take long to read: the body of a search
+// may be large.
+func (q query) bounded() error {
+	if max(len(q.attributes), len(q.excluded)) > maxNames {
+		return invalidValue("attributes and excludedAttributes are longer than %d bytes", maxNames)
+	}
+	return nil
 }
 
 // window returns the part of a list that is asked for. RFC 7644 §3.4.2.4: an index

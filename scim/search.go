@@ -57,7 +57,7 @@ func searchRequest(body value) (query, error) {
 			return q, invalidValue("%s cannot be %s", m.name, describe(v))
 		}
 	}
-	return q, nil
+	return q, q.bounded()
 }
 
 // searchAll answers a search at the root: of users, then of groups. An attribute that
