@@ -59,11 +59,11 @@
 //
 // Body 10 MiB (413), JSON depth 64, no attribute twice in an object, no text behind the
 // value, no U+0000, no half of a surrogate pair; 5,000 operations a PATCH (413; a list of
-// members is one) or bulk request, and a minute for the latter; filter and path 8 KiB,
-// nesting 20; 1,000 resources a page, 100 by default; externalId, userName, displayName
-// and the e-mail address 512 bytes each; 200 elements of a multi-valued attribute but for
-// members, 64 KiB a resource as it is stored (413); 50 requests a second and connection,
-// 200 at once, unless it is configured otherwise (429).
+// members is one) or bulk request, and a minute for the latter; filter, path and list of
+// attributes 8 KiB, nesting 20; 1,000 resources a page, 100 by default; externalId,
+// userName, displayName and the e-mail address 512 bytes each; 200 elements of a
+// multi-valued attribute but for members, 64 KiB a resource as it is stored (413); 50
+// requests a second and connection, 200 at once, unless it is configured otherwise (429).
 //
 // # Schemas of an organization
 //

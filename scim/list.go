@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/rolesync/rolesync/internal/directory"
 	"github.com/rolesync/rolesync/internal/store"
@@ -134,6 +135,20 @@ type found struct {
 	key sortKey
 }
 
+// maxSortKey bounds what is kept of a value to sort by, in bytes: values that differ
+// behind it are in order of creation.
+const maxSortKey = 512
+
+// kept returns a key that does not hold the resource in memory that it is of.
+func (k sortKey) kept() sortKey {
+	text := k.Text
+	if len(text) > maxSortKey {
+		text = strings.ToValidUTF8(text[:maxSortKey], "") // a cursor has whole characters
+	}
+	k.Text = strings.Clone(text)
+	return k
+}
+
 func takeScanned[T any](c *call, from shelf[T], s selection, w window) (part[T], error) {
 	var all []found
 	where := s.clause.where
@@ -145,7 +160,7 @@ func takeScanned[T any](c *call, from shelf[T], s selection, w window) (part[T],
 		candidate := from.candidate(from.of, c.base, item)
 		candidate.marks = held
 		if s.clause.exact || s.clause.holds(&candidate) {
-			all = append(all, found{candidate.id, s.order.key(&candidate)})
+			all = append(all, found{candidate.id, s.order.key(&candidate).kept()})
 		}
 		return nil
 	})

@@ -199,6 +199,35 @@ func TestSorting(t *testing.T) {
 	})
 }
 
+// What a list is sorted by may be long; what is kept of it, and is in a cursor, is not.
+func TestCursorOfALongValueIsShort(t *testing.T) {
+	tn := newService(t, "").newTenant()
+	for i, ending := range []string{"b", "a", "ä"} {
+		tn.must(201, "POST", "/Users", fmt.Sprintf(`{"userName":"u%d","nickName":"%s%s"}`, i, strings.Repeat("ä", 20_000), ending))
+	}
+	tn.must(201, "POST", "/Users", `{"userName":"u3","nickName":"a"}`)
+	var walk []string
+	for next := ""; len(walk) < 5; {
+		r := tn.must(200, "GET", "/Users?sortBy=nickName&attributes=userName&count=1&cursor="+next, "")
+		if walk = append(walk, names(r)); len(r.string("nextCursor")) > 2000 {
+			t.Errorf("the cursor has %d bytes", len(r.string("nextCursor")))
+		}
+		if next = r.string("nextCursor"); next == "" {
+			break
+		}
+	}
+	if got := strings.Join(walk, " "); got != "u3 u0 u1 u2" {
+		t.Errorf("a walk meets %s", got)
+	}
+}
+
+func TestLongListsOfAttributesAreRefused(t *testing.T) {
+	tn := newService(t, "").newTenant()
+	long := strings.Repeat("a,", 5000)
+	tn.fails(400, "invalidValue", "attributes", "GET", "/Users?attributes="+long, "")
+	tn.fails(400, "invalidValue", "excludedAttributes", "POST", "/.search", `{"excludedAttributes":"`+long+`"}`)
+}
+
 // A walk by cursor meets everybody once, also while the list changes.
 func TestCursors(t *testing.T) {
 	databases(t, func(t *testing.T, s *service) {
