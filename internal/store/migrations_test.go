@@ -9,6 +9,10 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/pressly/goose/v3"
+
+	"github.com/rolesync/rolesync/internal/credential"
+	"github.com/rolesync/rolesync/internal/directory"
 	"github.com/rolesync/rolesync/internal/store"
 	"github.com/rolesync/rolesync/internal/testserver"
 )
@@ -146,4 +150,50 @@ func TestMigratedTellsAndChangesNothing(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A service that is replaced by a newer one keeps what it has: the schema of the first
+// release is brought up to date with users, groups and tokens in it.
+func TestUpgradeKeepsWhatIsThere(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, d *database) {
+		n := d.tenant(t)
+		u := n.newUser("anna@example.com")
+		u.ExternalID = "00u1"
+		g := n.group(t, "Admins")
+		token := credential.Stored{ID: "tok_1", LastFour: "abcd", CreatedAt: directory.Now()}
+		n.change(t, func(tx *store.Tx) {
+			tx.CreateUser(u)
+			tx.AddMembers(g.ID, []string{string(u.ID)})
+			tx.CreateToken(token)
+		})
+		dialect, files := goose.DialectSQLite3, "migrations/sqlite"
+		if d.postgres() {
+			dialect, files = goose.DialectPostgres, "migrations/postgres"
+		}
+		provider, err := goose.NewProvider(dialect, d.raw(t), os.DirFS(files), goose.WithLogger(goose.NopLogger()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		latest := schema(t, d)
+		if _, err := provider.DownTo(t.Context(), 2); err != nil {
+			t.Fatal(err)
+		}
+		s := opened(t, d.url)
+		if err := s.Migrate(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		equal(t, "schema", schema(t, d), latest)
+		kept, err := s.User(t.Context(), n.Scope, u.ID)
+		if err != nil || kept.ExternalID != u.ExternalID {
+			t.Errorf("the user is %+v, %v", kept, err)
+		}
+		groups, err := s.UserGroups(t.Context(), n.Organization, []directory.UserID{u.ID})
+		if err != nil || len(groups[u.ID]) != 1 {
+			t.Errorf("the user is in %+v, %v", groups, err)
+		}
+		connection, err := s.Connection(t.Context(), n.Connection)
+		if err != nil || len(connection.Tokens) != 1 || connection.Strict || connection.RateLimit != 0 {
+			t.Errorf("the connection is %+v, %v", connection, err)
+		}
+	})
 }
