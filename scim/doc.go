@@ -25,7 +25,7 @@
 // # The files
 //
 //	a request   handler (routes, one call), auth, oauth, limit; answer, conditional, error
-//	a body      json (the guard), change, path, members, implied, strict; bulk, search
+//	a body      json (the guard), change, path, members, implied, strict; bulk, bulkid, search
 //	a resource  schema, kind, types, extension; node, resource, elements, whole; facts
 //	a list      query, filter, clause, compare, indexed, list, sort, cursor
 //	an answer   projection, render, membership, encode; discovery
@@ -130,7 +130,8 @@
 //	                               neither yet is kept, and shown once the user is there
 //	a group that is its own member 400 invalidValue; by way of other groups it may be
 //	externalId                     need not be unique (RFC 7643 §3.1). One that several users share
-//	                               lets none of them into a group, and all of them leave by it
+//	                               lets nobody into a group, not even whose userName it is, and
+//	                               all of them leave by it
 //	members named otherwise        by externalId or userName: the answer shows them by id. A PUT
 //	                               of the same raises no revision; a PATCH of members always does
 //	groups of a user               those of its connection, shown as direct; also the indirect
@@ -167,7 +168,8 @@
 //	                               caseExact, and by bytes for gt, ge, lt, le
 //	groups and members             are selected by value, groups by display too; by nothing else
 //	sortBy                         of several values the primary one, else the first; what has
-//	                               none comes last, and first when descending
+//	                               none comes last, and first when descending; of long values
+//	                               the first 512 bytes
 //	cursor                         does not expire; with startIndex, or for another filter or
 //	                               order than it was given for, 400; without either, by index
 //	operations of a bulk request   one transaction each, in their order but for references to

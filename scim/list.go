@@ -11,8 +11,8 @@ import (
 )
 
 // A list is selected, sorted and cut in the database when the database can do all of
-// it; else its resources are scanned, in portions that are not kept, and what remains
-// of each is its id and its place in the order (some 100 bytes).
+// it; else its resources are scanned, one after the other, and what remains of each is
+// its id and its place in the order (some 100 bytes, and the value that it is sorted by).
 
 // shelf is where the resources of a type are found.
 type shelf[T any] struct {
