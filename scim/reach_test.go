@@ -24,6 +24,7 @@ func TestPathTricksReachNoOtherConnection(t *testing.T) {
 		a + "/..%2f" + b, a + "/..%2F" + b, a + "/%2e%2e%2f" + b, a + "/..%252f" + b, a + "/..%5c" + b, a + "/%c0%ae%c0%ae/" + b,
 		a + "%2f..%2f" + b, a + "%2f" + b, a + "%00/../" + b, a + "%0a" + b, a + ";" + b, a + "," + b, a + "/" + b, a + "//" + b,
 		"/scim/v2//" + b, "//scim/v2/" + b, "/scim//v2/" + b, "/scim/v2/./" + b, "/scim/v2/x/../" + b, "/scim/v2/%2e/" + b, "/scim/v2/%2f" + b,
+		"/scim%2fv2/" + b, "/scim/v2%2f" + b, "/%73cim/v2/" + b, "/%2e/scim/v2/" + b,
 	} {
 		for _, tt := range []struct{ method, path, body string }{
 			{"GET", "/Users", ""}, {"POST", "/Users", `{"userName":"intruder"}`}, {"GET", "/Users/" + user, ""}, {"PUT", "/Users/" + user, `{"userName":"x"}`},
