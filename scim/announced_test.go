@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/rolesync/rolesync/internal/directory"
 )
 
 // What RFC 7643 §7 has in the definition of an attribute, and no more.
@@ -27,7 +29,7 @@ func (a announced) subs() (list []announced) {
 
 // written reports whether a client can set the attribute and see it again.
 func (a announced) written() bool {
-	return (a.is("mutability", "readWrite") || a.is("mutability", "immutable")) && !a.is("returned", "never")
+	return (a.is("mutability", "readWrite") || a.is("mutability", "immutable")) && (a.is("returned", "default") || a.is("returned", "always"))
 }
 
 // example is a value that the announcement allows.
@@ -67,7 +69,14 @@ func (a announced) example() any {
 // A client that knows nothing but the discovery documents can fill all that they
 // announce, and is shown nothing that they do not.
 func TestAnnouncedIsWhatIsThere(t *testing.T) {
-	tn := newService(t, "").newTenant()
+	s := newService(t, "")
+	tn := s.newTenant()
+	own := employeeSchema(directory.SchemaAttribute{Name: "parts", Type: "complex", MultiValued: true, SubAttributes: []directory.SchemaAttribute{{Name: "value", Required: true}, {Name: "since", Type: "dateTime"}}},
+		directory.SchemaAttribute{Name: "serial", Mutability: "immutable", Returned: "always"}, directory.SchemaAttribute{Name: "pin", Mutability: "writeOnly"}, directory.SchemaAttribute{Name: "note", Returned: "request"})
+	for _, kind := range []string{"string", "boolean", "integer", "decimal", "dateTime", "binary", "reference"} {
+		own.Attributes = append(own.Attributes, directory.SchemaAttribute{Name: "one" + kind, Type: kind}, directory.SchemaAttribute{Name: "many" + kind, Type: kind, MultiValued: true})
+	}
+	tn.putSchema(s.administrator(), own)
 	anna := tn.user("anna")
 	types := tn.must(200, "GET", "/ResourceTypes", "")
 	for i := range types.len("Resources") {
