@@ -33,6 +33,7 @@ type bulkJob struct {
 	target *bulkJob // which creates what it changes; nil: that is there already
 
 	ended   bool // what came of it is known
+	late    bool // it was not tried, since the time was over
 	partial bool // it was carried out without references that form a circle
 	result  answer
 	err     error
@@ -190,12 +191,13 @@ func (r *bulkRun) run(deadline time.Time) error {
 		if job == nil {
 			break
 		}
-		if err := r.call.Context().Err(); err != nil {
-			return err
+		if r.call.Context().Err() != nil {
+			break
 		}
 		switch {
 		case job.err != nil:
 		case r.call.handler.now().After(deadline):
+			job.late = true
 			job.err = fault.New(fault.Unavailable, "the request took longer than %s; send this operation again", bulkTime)
 		default:
 			r.carryOut(job)
@@ -208,7 +210,7 @@ func (r *bulkRun) run(deadline time.Time) error {
 			r.complete(job)
 		}
 	}
-	return nil
+	return r.call.Context().Err()
 }
 
 // next chooses the job to carry out: the first that needs nothing that is not there, or
@@ -330,7 +332,10 @@ func (r *bulkRun) append(b []byte) []byte {
 			b = appendString(append(b, `,"location":`...), location)
 		}
 		if j.err != nil {
-			e := r.call.handler.told(r.call.Request, j.err)
+			e := problem(j.err)
+			if !j.late { // which is one thing that went wrong, not thousands
+				e = r.call.handler.told(r.call.Request, j.err)
+			}
 			r.record(j, &e)
 			b = appendString(append(b, `,"status":`...), strconv.Itoa(e.Status))
 			b = append(appendError(append(b, `,"response":`...), e), '}')

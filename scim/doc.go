@@ -166,7 +166,8 @@
 //	                               ne is true, eq null too
 //	strings                        compare trimmed, NFC and folded, unless the schema says
 //	                               caseExact, and by bytes for gt, ge, lt, le
-//	groups and members             are selected by value, groups by display too; by nothing else
+//	groups and members             are selected by value, groups by display too; by nothing else,
+//	                               and at most 20 times beside attributes that have no index
 //	sortBy                         of several values the primary one, else the first; what has
 //	                               none comes last, and first when descending; of long values
 //	                               the first 512 bytes

@@ -82,6 +82,9 @@ type selection struct {
 	query  string // the fingerprint
 }
 
+// maxMarks bounds what the database is asked about each resource of a scan.
+const maxMarks = 20
+
 // newSelection reads the filter and the order of a query. known is as in filterCompiler.
 func newSelection(rt *resourceType, q query, known func()) (selection, error) {
 	s := selection{clause: clause{exact: true}}
@@ -94,7 +97,9 @@ func newSelection(rt *resourceType, q query, known func()) (selection, error) {
 		if s.clause, err = f.compile(e); err != nil {
 			return s, err
 		}
-		s.marks = f.marks
+		if s.marks = f.marks; !s.clause.exact && len(s.marks) > maxMarks {
+			return s, invalidFilter("the filter asks for groups or members %d times, beside attributes; at most %d times is possible", len(s.marks), maxMarks)
+		}
 	}
 	var err error
 	s.order, err = newOrder(rt, q, known != nil)

@@ -146,7 +146,7 @@ func TestFilterOfManyPartsIsNoInternalError(t *testing.T) {
 	databases(t, func(t *testing.T, s *service) {
 		tn := populated(t, s)
 		for part, want := range map[string]float64{
-			"id gt 1 or ": 5, "id gt 1 and ": 5, "groups pr or ": 2, "groups pr and ": 2, "groups pr or title pr and ": 3, "title pr or ": 3,
+			"id gt 1 or ": 5, "id gt 1 and ": 5, "groups pr or ": 2, "groups pr and ": 2, "title pr or ": 3,
 		} {
 			operand := part[:strings.LastIndex(part[:len(part)-1], " ")]
 			filter := strings.Repeat(part, 8000/len(part)) + operand

@@ -129,6 +129,7 @@ func TestRefusedQueries(t *testing.T) {
 		`emails[type eq "work"`, ``, `active gt true`, `active eq "maybe"`, `emails[type eq "work"].noSuch eq "a"`, `noSuch eq "a"`, `name.noSuch pr`,
 		`name eq "a"`, `meta eq "a"`, `meta.version eq "a"`, `meta.created gt "yesterday"`, `meta.created co "2026"`, `userName gt null`, `password pr`, `name[familyName eq "x"]`,
 		`title[value eq "x"]`, `emails[colour eq "x"]`, `emails[ims[type pr]]`, `groups.type eq "direct"`, `groups[type eq "direct"]`, `urn:nope:User:department eq "x"`,
+		strings.Repeat(`groups pr or `, 21) + `title pr`,
 		strings.Repeat("(", 100_000), strings.Repeat(`userName eq "a" and `, 1000) + `userName eq "a"`,
 	} {
 		tn.fails(400, "invalidFilter", "", "GET", "/Users"+filtered(f), "")
