@@ -24,6 +24,20 @@ type recorded struct {
 	Ignored        []string
 }
 
+// allRecorded reads every recorded request.
+func allRecorded(t testing.TB) []message {
+	t.Helper()
+	files, err := filepath.Glob("testdata/*/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no recorded requests: %v", err)
+	}
+	all := make([]message, len(files))
+	for i, file := range files {
+		all[i] = readMessage(t, file)
+	}
+	return all
+}
+
 // TestProvidersDialects carries out every recorded request. Their overview, by shape and
 // by provider, is testdata/README.md.
 func TestProvidersDialects(t *testing.T) {

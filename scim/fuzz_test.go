@@ -2,8 +2,6 @@ package scim
 
 import (
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/rolesync/rolesync/internal/directory"
@@ -12,19 +10,7 @@ import (
 // FuzzPatch sends bodies to PATCH, PUT and POST of both resource types. Whatever is
 // accepted leaves a resource that holds together.
 func FuzzPatch(f *testing.F) {
-	files, err := filepath.Glob("testdata/*/*.json")
-	if err != nil {
-		f.Fatal(err)
-	}
-	for _, file := range files {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			f.Fatal(err)
-		}
-		var r recorded
-		if err := json.Unmarshal(data, &r); err != nil {
-			f.Fatal(err)
-		}
+	for _, r := range allRecorded(f) {
 		f.Add(string(r.Body))
 	}
 	for _, op := range []string{

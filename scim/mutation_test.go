@@ -1,10 +1,8 @@
 package scim
 
 import (
-	"encoding/json"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -73,19 +71,7 @@ func TestParsersSurviveMutations(t *testing.T) {
 		`meta.lastModified gt "2011-05-13T04:42:34Z"`, `urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value eq "1"`, `groups[display sw "A"] or schemas co "core"`, `externalId eq null and id ge "usr_"`}
 	paths := []string{`name.familyName`, `emails[type eq "work" and primary eq true].value`, `urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department`, `members[value eq "usr_1" or value eq "usr_2"]`, `addresses[not (type eq "home")]`}
 	var bodies []string
-	files, err := filepath.Glob("testdata/*/*.json")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no recorded requests: %v", err)
-	}
-	for _, file := range files {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var r recorded
-		if err := json.Unmarshal(data, &r); err != nil {
-			t.Fatal(err)
-		}
+	for _, r := range allRecorded(t) {
 		if strings.HasPrefix(r.Request, "PATCH") {
 			bodies = append(bodies, string(r.Body))
 		}

@@ -1,9 +1,6 @@
 package scim
 
 import (
-	"encoding/json"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -70,19 +67,7 @@ func TestRedactShowsNoValueOfABrokenBody(t *testing.T) {
 // FuzzRedact: what is shown of a body does not depend on its values, however they are
 // changed. Of what is no JSON at all, that it is short and well-formed text.
 func FuzzRedact(f *testing.F) {
-	files, err := filepath.Glob("testdata/*/*.json")
-	if err != nil {
-		f.Fatal(err)
-	}
-	for _, file := range files {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			f.Fatal(err)
-		}
-		var r recorded
-		if err := json.Unmarshal(data, &r); err != nil {
-			f.Fatal(err)
-		}
+	for _, r := range allRecorded(f) {
 		f.Add(string(r.Body))
 	}
 	f.Add(`{"Operations":[{"op":"x","path":"a[b eq \"c\" or d gt 1]","value":[1,true,null,"",{"op":"add"}]}],"a":{"path":"b"}}`)
