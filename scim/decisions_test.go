@@ -50,6 +50,11 @@ func TestDecidedOnce(t *testing.T) {
 				t.Errorf("%s phoneNumbers[%s] made %v", op, filter, r.at("phoneNumbers"))
 			}
 		}
+		for i, name := range []string{"work", "home", "mobile", "fax", "pager", "other"} { // also where RFC 7643 suggests others
+			if r := tn.must(200, "PATCH", at, patch("add", `emails[type eq "`+name+`"].value`, `"a@example.com"`)); r.len("emails") != i+1 || r.string("emails", i, "type") != name {
+				t.Errorf("emails of type %s: %v", name, r.at("emails"))
+			}
+		}
 		for _, filter := range []string{`type eq "weekend"`, `value eq "x"`, `type eq "work" and value eq "x"`, `type ne "work" and primary eq false and value eq "y"`} {
 			tn.fails(400, "noTarget", "phoneNumbers", "PATCH", at, patch("replace", "phoneNumbers["+filter+"].display", `"x"`))
 		}
