@@ -19,44 +19,18 @@ type shelf[T any] struct {
 	of        *resourceType
 	page      func(context.Context, store.Query) (store.Page[T], error)
 	scan      func(context.Context, store.Scope, store.Condition, []store.Condition, func(*T, []bool) error) error
-	byID      func(ctx context.Context, ids []string) (map[string]T, error)
+	byID      func(context.Context, store.Scope, []string) (map[string]T, error)
 	candidate func(of *resourceType, base string, item *T) candidate
 }
 
 func (c *call) userShelf() shelf[directory.User] {
 	s := c.handler.Store
-	return shelf[directory.User]{
-		of: c.types.user, page: s.Users, scan: s.ScanUsers, candidate: userCandidate,
-		byID: func(ctx context.Context, ids []string) (map[string]directory.User, error) {
-			return keyed(s.UsersByID(ctx, c.scope(), idsOf[directory.UserID](ids)))
-		},
-	}
+	return shelf[directory.User]{of: c.types.user, page: s.Users, scan: s.ScanUsers, byID: s.UsersByID, candidate: userCandidate}
 }
 
 func (c *call) groupShelf() shelf[directory.Group] {
 	s := c.handler.Store
-	return shelf[directory.Group]{
-		of: c.types.group, page: s.Groups, scan: s.ScanGroups, candidate: groupCandidate,
-		byID: func(ctx context.Context, ids []string) (map[string]directory.Group, error) {
-			return keyed(s.GroupsByID(ctx, c.scope(), idsOf[directory.GroupID](ids)))
-		},
-	}
-}
-
-func idsOf[ID ~string](ids []string) []ID {
-	list := make([]ID, len(ids))
-	for i, id := range ids {
-		list[i] = ID(id)
-	}
-	return list
-}
-
-func keyed[ID ~string, T any](items map[ID]T, err error) (map[string]T, error) {
-	out := make(map[string]T, len(items))
-	for id, item := range items {
-		out[string(id)] = item
-	}
-	return out, err
+	return shelf[directory.Group]{of: c.types.group, page: s.Groups, scan: s.ScanGroups, byID: s.GroupsByID, candidate: groupCandidate}
 }
 
 // window is the part of a list that is asked for.
@@ -191,12 +165,12 @@ func takeScanned[T any](c *call, from shelf[T], s selection, w window) (part[T],
 		last := all[end-1]
 		p.next = cursor{Query: s.query, Endpoint: from.of.endpoint, Key: last.key, ID: last.id}.String()
 	}
-	p.items, err = fetch(c.Context(), from, all[start:end])
+	p.items, err = fetch(c, from, all[start:end])
 	return p, err
 }
 
 // fetch reads what a scan has found, but for what was deleted since.
-func fetch[T any](ctx context.Context, from shelf[T], list []found) ([]T, error) {
+func fetch[T any](c *call, from shelf[T], list []found) ([]T, error) {
 	if len(list) == 0 {
 		return nil, nil
 	}
@@ -204,7 +178,7 @@ func fetch[T any](ctx context.Context, from shelf[T], list []found) ([]T, error)
 	for i := range list {
 		ids[i] = list[i].id
 	}
-	byID, err := from.byID(ctx, ids)
+	byID, err := from.byID(c.Context(), c.scope(), ids)
 	items := make([]T, 0, len(ids))
 	for _, id := range ids {
 		if item, ok := byID[id]; ok {

@@ -129,31 +129,26 @@ func (b behind) Scan(dest ...any) error {
 }
 
 // UsersByID returns those of the users that the connection has, by id.
-func (s *Store) UsersByID(ctx context.Context, scope Scope, ids []directory.UserID) (map[directory.UserID]directory.User, error) {
-	users := make(map[directory.UserID]directory.User, len(ids))
-	err := s.db.read(ctx, []statement{{
-		sql: usersByID, args: []any{scope.Organization, scope.Connection, strs(ids)},
-		each: func(r row) error {
-			u, err := scanUser(r, scope.Organization)
-			users[u.ID] = u
-			return err
-		},
-	}})
-	return users, err
+func (s *Store) UsersByID(ctx context.Context, scope Scope, ids []string) (map[string]directory.User, error) {
+	return byID(ctx, s, usersByID, scope, ids, scanUser, func(u directory.User) string { return string(u.ID) })
 }
 
 // GroupsByID returns those of the groups that the connection has, by id.
-func (s *Store) GroupsByID(ctx context.Context, scope Scope, ids []directory.GroupID) (map[directory.GroupID]directory.Group, error) {
-	groups := make(map[directory.GroupID]directory.Group, len(ids))
+func (s *Store) GroupsByID(ctx context.Context, scope Scope, ids []string) (map[string]directory.Group, error) {
+	return byID(ctx, s, groupsByID, scope, ids, scanGroup, func(g directory.Group) string { return string(g.ID) })
+}
+
+func byID[T any](ctx context.Context, s *Store, sql text, scope Scope, ids []string, read func(row, directory.OrganizationID) (T, error), id func(T) string) (map[string]T, error) {
+	items := make(map[string]T, len(ids))
 	err := s.db.read(ctx, []statement{{
-		sql: groupsByID, args: []any{scope.Organization, scope.Connection, strs(ids)},
+		sql: sql, args: []any{scope.Organization, scope.Connection, ids},
 		each: func(r row) error {
-			g, err := scanGroup(r, scope.Organization)
-			groups[g.ID] = g
+			item, err := read(r, scope.Organization)
+			items[id(item)] = item
 			return err
 		},
 	}})
-	return groups, err
+	return items, err
 }
 
 // listing makes the statements of a list.
