@@ -69,6 +69,7 @@ type Group struct {
 	ID           GroupID
 	Organization OrganizationID
 	Connection   ConnectionID
+	Kind         Kind // of the connection
 	ExternalID   string
 	DisplayName  string
 	Resource     json.RawMessage // the SCIM resource without id, meta and members
@@ -81,12 +82,15 @@ type Group struct {
 type Facts struct {
 	User   User
 	Groups []Membership // in order of group id
+	// Authority says which of them count; the zero value: all.
+	Authority Authority
 }
 
 // Membership is one group of a user, as the rules see it.
 type Membership struct {
 	Group       GroupID
 	Connection  ConnectionID
+	Kind        Kind // of the connection
 	DisplayName string
 	// Via is "" when the user is a member itself. Else it is a group that the user is a
 	// member of, and that is in Group, directly or by way of others: a nested group.
