@@ -163,7 +163,11 @@ func (c *corpus) encrypted() {
 	shape("its key by reference to nothing", "XML Encryption 3.5.2", func(e *Element) {
 		e.Replace(e.Find("EncryptedKey"), parse(`<ds:RetrievalMethod Type="http://www.w3.org/2001/04/xmlenc#EncryptedKey" URI="#_missing"/>`))
 	})
-	shape("two data", "exactly one is read", func(e *Element) { e.Append(e.Find("EncryptedData").Clone()) })
+	shape("two data", "exactly one is read", func(e *Element) {
+		second := e.Find("EncryptedData").Clone()
+		second.Find("EncryptedKey").Unset("Id")
+		e.Append(second)
+	})
 	shape("its key with HMAC for OAEP", "algorithm confusion", func(e *Element) {
 		e.Find("EncryptedKey").Find("EncryptionMethod").Append(parse(`<ds:DigestMethod Algorithm="` + HMACSHA256 + `"/>`))
 	})
@@ -180,7 +184,7 @@ func (c *corpus) encrypted() {
 	})
 	c.hostile("encrypted: 64 keys", "work for nothing: each is tried with each of ours", codes, func(m *Message) {
 		m.Encrypt = &Encryption{For: foreign, Tamper: func(e *Element) {
-			key := e.Find("EncryptedKey")
+			key := e.Find("EncryptedKey").Unset("Id")
 			for range 63 {
 				e.After(key, key.Clone())
 			}

@@ -196,6 +196,19 @@ func (c *corpus) conditions() {
 	said("its time ends before it begins", "conditions expired not_yet_valid malformed", func(a *Element) {
 		a.Find("Conditions").Set("NotBefore", Instant(c.now.Add(skew/2))).Set("NotOnOrAfter", Instant(c.now.Add(-skew/2)))
 	})
+	// The wall clock says otherwise than the zone: a comparison of text is fooled.
+	said("its time was over an hour ago, as its zone tells", "expired", func(a *Element) {
+		a.Find("Conditions").Set("NotOnOrAfter", c.now.UTC().Add(11*time.Hour).Format("2006-01-02T15:04:05")+"+12:00")
+	})
+	said("its time comes in an hour, as its zone tells", "not_yet_valid", func(a *Element) {
+		a.Find("Conditions").Set("NotBefore", c.now.UTC().Add(-10*time.Hour).Format("2006-01-02T15:04:05")+"-11:00")
+	})
+	said("its time was over an hour ago, without a zone", "expired", func(a *Element) {
+		a.Find("Conditions").Set("NotOnOrAfter", c.now.UTC().Add(-time.Hour).Format("2006-01-02T15:04:05"))
+	})
+	said("its time is over in the year 0", "expired malformed conditions", func(a *Element) {
+		a.Find("Conditions").Set("NotOnOrAfter", "0000-01-01T00:00:00Z")
+	})
 	wrong := c.wrongTimes()
 	for _, name := range slices.Sorted(maps.Keys(wrong)) {
 		said("its time begins "+name, "conditions malformed not_yet_valid", func(a *Element) { a.Find("Conditions").Set("NotBefore", wrong[name]) })
@@ -217,9 +230,10 @@ func (c *corpus) statements() {
 	said("a session that is over just now", "expired authn_statement malformed", func(a *Element) {
 		a.Find("AuthnStatement").Set("SessionNotOnOrAfter", Instant(c.now.Add(-c.target.Skew)))
 	})
-	said("a session that is over, in the second of two statements", "expired authn_statement malformed", func(a *Element) {
+	said("two sessions that are over", "expired authn_statement malformed", func(a *Element) {
 		s := a.Find("AuthnStatement")
-		a.After(s, s.Clone().Set("SessionNotOnOrAfter", Instant(c.now.Add(-time.Hour))))
+		s.Set("SessionNotOnOrAfter", Instant(c.now.Add(-time.Hour)))
+		a.After(s, s.Clone())
 	})
 	said("a session without a time that can be read", "authn_statement malformed expired", func(a *Element) {
 		a.Find("AuthnStatement").Set("SessionNotOnOrAfter", "never")

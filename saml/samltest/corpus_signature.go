@@ -181,7 +181,13 @@ func (c *corpus) algorithms() {
 		})
 		k.Certificates = certificates(certificate)
 	}
-	ecdsaCase("ECDSA as ASN.1", "signature", func(s *Signature) { s.DER = true })
+	ecdsaCase("ECDSA as ASN.1 with a byte behind it", "signature", func(s *Signature) {
+		s.DER = true
+		s.Tamper = func(e *Element) {
+			der, _ := base64.StdEncoding.DecodeString(e.Find("SignatureValue").Text())
+			e.Find("SignatureValue").SetText(Encode(append(der, 0)))
+		}
+	})
 	ecdsaCase("ECDSA with SHA-1", "algorithm signature", func(s *Signature) { s.Method = ECDSASHA1 })
 	ecdsaCase("ECDSA of zeros", "signature", func(s *Signature) {
 		s.Tamper = func(e *Element) { e.Find("SignatureValue").SetText(Encode(make([]byte, 64))) }

@@ -234,13 +234,15 @@ func (c *corpus) newerWrapping() {
 		rename(forged, "saml", "x")
 		r.Before(a, forged.Set("xmlns:x", "urn:other"))
 	})
-	wrap("a NameID of another namespace before the signed one", "names are compared without their namespace", "malformed subject name_id signature", SignNothing, func(r *Element) {
-		a := r.Find("Assertion")
-		a.Find("Subject").Prepend(parse(`<x:NameID xmlns:x="urn:other">` + intruder + `</x:NameID>`))
-		Sign(r, a, c.provider.signing(Signature{}))
-		a.Find("Subject").Children = a.Find("Subject").Children[1:]
-		a.Find("NameID").SetText(intruder)
-	})
+	for _, name := range []string{"NameID", "Subject", "Conditions", "SubjectConfirmationData"} {
+		c.hostile("a "+name+" of another namespace, signed", "names are compared without their namespace", "malformed subject name_id conditions confirmation audience", func(m *Message) {
+			m.Edit = func(r *Element) {
+				e := r.Find("Assertion").Find(name)
+				e.Name = "x:" + name
+				e.Set("xmlns:x", "urn:other")
+			}
+		})
+	}
 	wrap("a namespace declared twice", "CVE-2025-25291 and 25292: parsers that differ", "malformed", SignAssertion, func(r *Element) {
 		a := r.Find("Assertion")
 		a.Attributes = append(a.Attributes, Attribute{Name: "xmlns:saml", Value: assertionNS})
