@@ -251,7 +251,7 @@ func (c *corpus) legalKeys() {
 		}
 	})
 
-	old, next := Key(RSA2048, "corpus: old"), Key(RSA2048, "corpus: next")
+	old, next := Key(Quick2048, "corpus: old"), Key(Quick2048, "corpus: next")
 	expired := SelfSigned(old, "expired", c.now.AddDate(-1, 0, 0))
 	reissued := SelfSigned(old, "re-issued", c.now.AddDate(9, 0, 0))
 	other := SelfSigned(next, "next", c.now.AddDate(3, 0, 0))
