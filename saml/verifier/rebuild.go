@@ -57,7 +57,8 @@ func (b *rebuilt) assertion(e *Expectation, s *statement, c *confirmation) *etre
 	)
 }
 
-// audience builds the one restriction that names us, of the first that does.
+// audience builds the one restriction that names us, of the first that does. If none does,
+// it is one that names nobody, which the library refuses: it would accept none at all.
 func (b *rebuilt) audience(conditions *etree.Element, ours string) *etree.Element {
 	for _, restriction := range children(conditions, assertionSpace, "AudienceRestriction") {
 		for _, audience := range children(restriction, assertionSpace, "Audience") {
@@ -66,7 +67,7 @@ func (b *rebuilt) audience(conditions *etree.Element, ours string) *etree.Elemen
 			}
 		}
 	}
-	return nil
+	return &etree.Element{Space: conditions.Space, Tag: "AudienceRestriction"}
 }
 
 // response wraps the assertion as the response was.
