@@ -11,9 +11,15 @@ type rebuilt struct {
 	offset time.Duration // how far to move all times; 0: leave them as they were written
 }
 
-// element copies an element with its attributes and the given children.
+// element copies an element with its attributes and the given children. Attributes of other
+// namespaces are left out: the library would take x:Recipient for Recipient.
 func (b *rebuilt) element(el *etree.Element, children ...*etree.Element) *etree.Element {
-	made := &etree.Element{Space: el.Space, Tag: el.Tag, Attr: append([]etree.Attr(nil), el.Attr...)}
+	made := &etree.Element{Space: el.Space, Tag: el.Tag}
+	for _, attribute := range el.Attr {
+		if attribute.Space == "" || attribute.Space == "xmlns" {
+			made.Attr = append(made.Attr, attribute)
+		}
+	}
 	for _, child := range children {
 		if child != nil {
 			made.AddChild(child)
