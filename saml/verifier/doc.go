@@ -59,13 +59,16 @@
 // key. Validity dates of certificates are not asked: that is for warnings.
 //
 // goxmldsig walks at most 1,000 elements to find a Signature. It is moved to the front of
-// its parent first, which does not change what is signed. It does not know RSASSA-PSS, nor a
-// PrefixList for SignedInfo: both are refused. ECDSA signatures, which XML has as r and s,
-// are re-encoded for it.
+// its parent first, which does not change what is signed. ECDSA signatures, which XML has as
+// r and s, are re-encoded for it. What it does not know is refused, though it is legal:
+// RSASSA-PSS, a PrefixList for SignedInfo, and an element with attributes of two namespaces
+// whose local names sort otherwise than their namespaces (xml:lang beside xsi:type), which
+// it canonicalizes in the wrong order.
 //
 // Encryption. RSA-OAEP with AES in GCM or CBC. CBC does not authenticate, so that a stranger
 // could ask us about padding: hence one refusal for all that goes wrong, and a signature
-// inside or outside in any case. What is decrypted inherits the namespaces of where it stood.
+// inside or outside in any case. Of several EncryptedKeys, the first that opens decides, so
+// that a stranger cannot have us decrypt often. What is decrypted inherits the namespaces of where it stood.
 // NameIDs or attributes that are encrypted on their own are refused.
 //
 // Text. Values are exact, white space included. A NameID is a key of a person: one with

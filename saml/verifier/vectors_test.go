@@ -26,8 +26,8 @@ func TestVectors(t *testing.T) {
 	}
 	ec := newSigner(t, key.(*ecdsa.PrivateKey))
 	files, err := filepath.Glob("testdata/xmlsec/*.xml")
-	if err != nil || len(files) != 10 {
-		t.Fatalf("Glob = %d files, %v, want 10", len(files), err)
+	if err != nil || len(files) != 11 {
+		t.Fatalf("Glob = %d files, %v, want 11", len(files), err)
 	}
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".xml"), func(t *testing.T) {
@@ -44,5 +44,21 @@ func TestVectors(t *testing.T) {
 				reject(t, respond(replace(t, text, "group-0001", "group-0002")), e, BadSignature)
 			}
 		})
+	}
+}
+
+// TestAMessyVector reads an assertion that uses all that XML has to say the same in other
+// ways, canonicalized and signed by xmlsec1: what we canonicalize must be the same.
+func TestAMessyVector(t *testing.T) {
+	message, err := os.ReadFile("testdata/xmlsec/signed-messy.xml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	groups := accept(t, respond(string(message)), expectation(newSigner(t, providerKey()).cert)).Attributes[1]
+	if want := "R&D <all> & more\r\nline 😀 é ]] > ' \""; groups.Values[0] != want {
+		t.Errorf("group = %q, want %q", groups.Values[0], want)
+	}
+	if want := "a < \"b\" \n\t c > d"; groups.FriendlyName != want {
+		t.Errorf("FriendlyName = %q, want %q", groups.FriendlyName, want)
 	}
 }
