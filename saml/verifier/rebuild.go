@@ -11,9 +11,15 @@ type rebuilt struct {
 	offset time.Duration // how far to move all times; 0: leave them as they were written
 }
 
-// element copies an element with its attributes and the given children.
+// element copies an element with its attributes and the given children. Attributes of other
+// namespaces are left out: the library would take x:Recipient for Recipient.
 func (b *rebuilt) element(el *etree.Element, children ...*etree.Element) *etree.Element {
-	made := &etree.Element{Space: el.Space, Tag: el.Tag, Attr: append([]etree.Attr(nil), el.Attr...)}
+	made := &etree.Element{Space: el.Space, Tag: el.Tag}
+	for _, attribute := range el.Attr {
+		if attribute.Space == "" || attribute.Space == "xmlns" {
+			made.Attr = append(made.Attr, attribute)
+		}
+	}
 	for _, child := range children {
 		if child != nil {
 			made.AddChild(child)
@@ -28,7 +34,7 @@ func (b *rebuilt) move(el *etree.Element) {
 	if b.offset == 0 {
 		return
 	}
-	for _, key := range [...]string{"IssueInstant", "NotBefore", "NotOnOrAfter", "AuthnInstant", "SessionNotOnOrAfter"} {
+	for _, key := range [...]string{"IssueInstant", "NotBefore", "NotOnOrAfter"} {
 		if at, there, refusal := instant(el, key); there && refusal == nil {
 			el.CreateAttr(key, at.Add(b.offset).Format(time.RFC3339Nano))
 		}
@@ -37,7 +43,7 @@ func (b *rebuilt) move(el *etree.Element) {
 
 // assertion builds the assertion, with an empty Signature, which makes the library ask for
 // it to be verified.
-func (b *rebuilt) assertion(e *Expectation, s *statement, c *confirmation, a *authn) *etree.Element {
+func (b *rebuilt) assertion(e *Expectation, s *statement, c *confirmation) *etree.Element {
 	mark := &etree.Element{Space: "mark", Tag: "Signature"}
 	mark.CreateAttr("xmlns:mark", signatureSpace)
 
@@ -45,14 +51,6 @@ func (b *rebuilt) assertion(e *Expectation, s *statement, c *confirmation, a *au
 	conditions := b.element(s.conditions.el, b.audience(s.conditions.el, e.EntityID))
 	if !s.conditions.bounded {
 		conditions.CreateAttr("NotOnOrAfter", c.notOnOrAfter.Add(b.offset).Format(time.RFC3339Nano))
-	}
-	var statement *etree.Element
-	if a != nil {
-		var context *etree.Element
-		if el := only(a.el, assertionSpace, "AuthnContext"); el != nil {
-			context = b.element(el, copyOf(only(el, assertionSpace, "AuthnContextClassRef")))
-		}
-		statement = b.element(a.el, context)
 	}
 	return b.element(s.el,
 		copyOf(only(s.el, assertionSpace, "Issuer")),
@@ -62,11 +60,11 @@ func (b *rebuilt) assertion(e *Expectation, s *statement, c *confirmation, a *au
 			b.element(c.el, b.element(only(c.el, assertionSpace, "SubjectConfirmationData"))),
 		),
 		conditions,
-		statement,
 	)
 }
 
-// audience builds the one restriction that names us, of the first that does.
+// audience builds the one restriction that names us, of the first that does. If none does,
+// it is one that names nobody, which the library refuses: it would accept none at all.
 func (b *rebuilt) audience(conditions *etree.Element, ours string) *etree.Element {
 	for _, restriction := range children(conditions, assertionSpace, "AudienceRestriction") {
 		for _, audience := range children(restriction, assertionSpace, "Audience") {
@@ -75,7 +73,7 @@ func (b *rebuilt) audience(conditions *etree.Element, ours string) *etree.Elemen
 			}
 		}
 	}
-	return nil
+	return &etree.Element{Space: conditions.Space, Tag: "AudienceRestriction"}
 }
 
 // response wraps the assertion as the response was.
