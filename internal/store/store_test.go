@@ -72,6 +72,11 @@ var conformance = []struct {
 	{"rollback", testRollback},
 	{"races", testRaces},
 	{"text that no database keeps", testText},
+	{"messages", testMessages},
+	{"requests and codes", testTakenOnce},
+	{"identities", testIdentities},
+	{"addresses", testEmailFolded},
+	{"authority", testAuthority},
 }
 
 func TestStore(t *testing.T) {
@@ -213,7 +218,7 @@ func (n tenant) newUser(userName string) directory.User {
 func (n tenant) newGroup(name string) directory.Group {
 	now := directory.Now()
 	return directory.Group{
-		ID: directory.NewGroupID(), Organization: n.Organization, Connection: n.Connection, DisplayName: name,
+		ID: directory.NewGroupID(), Organization: n.Organization, Connection: n.Connection, Kind: directory.SCIM, DisplayName: name,
 		Resource: json.RawMessage(`{"displayName":"x"}`), CreatedAt: now, ModifiedAt: now, Revision: 1,
 	}
 }
