@@ -71,7 +71,9 @@ func (h *Handler) finish(c *call, who identity, asked sso.Request) error {
 	c.unmapped = who.unmapped
 	code := h.SSO.NewCode(c.party.Organization, c.party.ID, asked)
 	login := who.login
-	login.Code = &rolesync.NewCode{ID: code.ID, ExpiresAt: code.ExpiresAt, Document: code.Document}
+	login.Code = &rolesync.NewCode{ID: code.ID, ExpiresAt: code.ExpiresAt, Document: func(in rolesync.LoggedIn) string {
+		return code.Document(in.User.ID, in.Epoch)
+	}}
 	in, err := h.Engine.Login(c.Context(), c.author(), login)
 	if err != nil {
 		return authentic(err)

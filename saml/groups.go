@@ -55,12 +55,13 @@ func (r *reading) groupNames(values []string) []string {
 				value = name
 			}
 		}
+		if strings.TrimSpace(value) == "" {
+			r.ignore("a blank value of the groups was ignored")
+			continue
+		}
 		value = r.clean("the groups", value)
 		switch folded := directory.Fold(value); {
 		case folded == "":
-			if value == "" {
-				r.ignore("a blank value of the groups was ignored")
-			}
 		case !seen[folded]:
 			seen[folded] = true
 			names = append(names, value)

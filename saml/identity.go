@@ -45,6 +45,10 @@ func identify(a *verifier.Assertion, settings *directory.SAMLSettings, entityID 
 	if login.Subject, login.ExternalID, err = r.subject(); err != nil {
 		return identity{}, err
 	}
+	// What the provider will call the person in a logout request, if not that.
+	if key, err := r.nameKey(a.NameID); err == nil && key != login.Subject {
+		login.SignOutAs = noted(key)
+	}
 	login.Email = r.email()
 	if login.EmailTrusted, err = r.checkDomain(login.Email); err != nil {
 		return identity{}, err
@@ -194,7 +198,7 @@ func (r *reading) userName(email, externalID string) string {
 func (r *reading) email() string {
 	for _, name := range r.names.Email {
 		for _, value := range r.values(name) {
-			if domainOf(value) != "" {
+			if isAddress(value) {
 				return value
 			}
 		}
@@ -202,19 +206,17 @@ func (r *reading) email() string {
 	id := r.assertion.NameID
 	value := strings.TrimSpace(id.Value)
 	// Okta states no format for an address.
-	if (id.Format == formatEmail || unspecified(id.Format)) && len(value) <= maxValue && domainOf(value) != "" {
+	if (id.Format == formatEmail || unspecified(id.Format)) && len(value) <= maxValue && isAddress(value) {
 		return value
 	}
 	return ""
 }
 
-// domainOf returns the domain of an e-mail address, folded; "" when it is none.
-func domainOf(address string) string {
-	at := strings.LastIndexByte(address, '@')
-	if at < 1 || strings.ContainsFunc(address, func(c rune) bool { return c <= ' ' || c == 0x7f || strings.ContainsRune(`<>()[],;:\"`, c) }) {
-		return ""
-	}
-	return directory.Fold(address[at+1:])
+// isAddress reports whether a value is an e-mail address, and a plain one: nothing in it
+// means something to a mail program or on a page.
+func isAddress(value string) bool {
+	_, ok := directory.DomainOf(value)
+	return ok && !strings.ContainsFunc(value, func(c rune) bool { return c <= ' ' || c == 0x7f || strings.ContainsRune(`<>()[],;:\"`, c) })
 }
 
 // checkDomain reports whether the connection's list of domains speaks for the address. With
@@ -222,17 +224,16 @@ func domainOf(address string) string {
 // cannot be checked is not let in.
 func (r *reading) checkDomain(email string) (trusted bool, err error) {
 	allowed := r.settings.EmailDomains
-	if len(allowed) == 0 {
+	refuse := func(format string, args ...any) (bool, error) {
+		return false, &refusal{code: "email_domain", detail: fmt.Sprintf(format, args...), authentic: true}
+	}
+	switch {
+	case len(allowed) == 0:
 		return false, nil
-	}
-	if email == "" {
-		return false, &refusal{code: "email_domain", authentic: true,
-			detail: fmt.Sprintf("the assertion has no e-mail address (%s), and the connection lets in those of %s only", strings.Join(r.names.Email, ", "), some(allowed))}
-	}
-	domain := domainOf(email)
-	if !slices.ContainsFunc(allowed, func(d string) bool { return directory.Fold(d) == domain }) {
-		return false, &refusal{code: "email_domain", authentic: true,
-			detail: fmt.Sprintf("the e-mail address %s is of none of the connection's domains (%s)", quote(email), some(allowed))}
+	case email == "":
+		return refuse("the assertion has no e-mail address (%s), and the connection lets in those of %s only", some(r.names.Email), some(allowed))
+	case !r.settings.Speaks(email):
+		return refuse("the e-mail address %s is of none of the connection's domains (%s)", quote(email), some(allowed))
 	}
 	return true, nil
 }

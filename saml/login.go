@@ -68,7 +68,11 @@ func (h *Handler) lead(c *call) (id directory.ConnectionID, err error) {
 		}
 		return one(organization, list)
 	case "domain":
-		domain := directory.Fold(value[strings.LastIndexByte(value, '@')+1:]) // an address leads where its domain does
+		// An address leads where its domain does.
+		domain, ok := directory.Domain(value[strings.LastIndexByte(value, '@')+1:])
+		if !ok {
+			return "", &refusal{code: "invalid_request", status: http.StatusBadRequest, detail: quote(value) + " is no domain"}
+		}
 		var found store.Connection
 		err = h.bounded(c.Context(), func() (err error) {
 			found, err = h.Store.ConnectionByDomain(c.Context(), domain)
@@ -145,8 +149,8 @@ func (h *Handler) send(c *call, r request, hint string) error {
 		}
 	}
 	provider := p.SAML.Provider
-	if provider.SSORedirectURL == "" && provider.SSOPostURL == "" {
-		return &refusal{code: "provider", detail: "the identity provider has no address to sign in at", status: http.StatusNotFound}
+	if !provider.Complete() {
+		return &refusal{code: "provider", detail: "the connection has no identity provider yet: its metadata is missing", status: http.StatusNotFound}
 	}
 	state, err := h.keep(c.Context(), p, r)
 	if err != nil {
@@ -184,11 +188,13 @@ func (h *Handler) metadata(c *call) error {
 		LogoutURL: p.logoutURL,
 	}
 	for _, k := range p.Keys {
-		switch k.Use {
-		case directory.Signing:
-			ours.Signing = append(ours.Signing, k.Certificate)
-		case directory.Encryption:
+		switch {
+		case k.Use == directory.Encryption:
 			ours.Encryption = append(ours.Encryption, k.Certificate)
+		case k.Active: // first, since some providers read one only
+			ours.Signing = append([][]byte{k.Certificate}, ours.Signing...)
+		default:
+			ours.Signing = append(ours.Signing, k.Certificate)
 		}
 	}
 	c.w.Header().Set("Content-Type", "application/samlmetadata+xml")

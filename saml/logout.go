@@ -55,7 +55,7 @@ func (h *Handler) logout(c *call) error {
 func (h *Handler) logoutRequest(c *call) (*verifier.LogoutRequest, string, error) {
 	p := c.party
 	expected := verifier.LogoutExpectation{
-		Provider: p.SAML.Provider.EntityID, Certificates: p.certificates, URL: p.logoutURL, Keys: p.decrypts,
+		Provider: p.SAML.Provider.EntityID, Certificates: p.certificates, LogoutURL: p.logoutURL,
 		Now: h.now(), Skew: p.SAML.ClockSkew.Duration(),
 	}
 	if c.Method == http.MethodGet {

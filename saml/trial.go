@@ -46,7 +46,9 @@ type TrialRefusal struct {
 type TrialCheck struct {
 	Name   string `json:"name"`
 	Passed bool   `json:"passed"`
-	Detail string `json:"detail,omitempty"`
+	// Skipped says that it was not made, because an earlier one failed.
+	Skipped bool   `json:"skipped,omitempty"`
+	Detail  string `json:"detail,omitempty"`
 }
 
 // TrialAssertion is what the assertion says, as it says it.
@@ -88,36 +90,27 @@ type TrialGroups struct {
 // maxShown bounds the message in a result, in bytes.
 const maxShown = 256 << 10
 
-// beginTrial serves GET /saml/{connection}/test/{trial}, whose last part is the secret
-// address of the trial.
+// beginTrial serves GET /saml/{connection}/test/{trial}?secret=…, the address of the trial.
 func (h *Handler) beginTrial(c *call) error {
 	if err := c.find(); err != nil {
 		return err
 	}
-	trial, err := h.trial(c.Context(), c.party, mux.Vars(c.Request)["trial"])
+	trial, err := h.trial(c.Context(), c.party, mux.Vars(c.Request)["trial"], c.URL.Query().Get("secret"))
 	if err != nil {
 		return err
 	}
 	return h.send(c, request{Trial: trial.ID}, "")
 }
 
-// trial returns the trial that an address names, if it has not expired.
-func (h *Handler) trial(ctx context.Context, p *party, address string) (store.Trial, error) {
-	none := fault.New(fault.NotFound, "there is no such test login, or it has expired")
-	id, secret, ok := SplitTrial(address)
-	if !ok {
-		return store.Trial{}, none
-	}
+// trial returns a trial that has not expired, to who knows its secret.
+func (h *Handler) trial(ctx context.Context, p *party, id, secret string) (store.Trial, error) {
 	trial, err := h.Store.Trial(ctx, p.scope(), id)
-	if fault.Is(err, fault.NotFound) {
-		return store.Trial{}, none
-	}
-	if err != nil {
+	if err != nil && !fault.Is(err, fault.NotFound) {
 		return store.Trial{}, err
 	}
 	stored := credential.Stored{Digest: trial.Digest, ExpiresAt: trial.ExpiresAt}
-	if !stored.Matches(secret, h.now()) {
-		return store.Trial{}, none
+	if err != nil || !stored.Matches(secret, h.now()) {
+		return store.Trial{}, fault.New(fault.NotFound, "there is no such test login, or it has expired, or its address is not complete")
 	}
 	return trial, nil
 }
@@ -159,12 +152,12 @@ func (h *Handler) examine(c *call, encoded string, began request) (TrialResult, 
 	}
 	message, err := verifier.Decode(encoded)
 	if err != nil {
-		result.Checks = append(result.Checks, TrialCheck{"base64", false, err.Error()})
+		result.Checks = append(result.Checks, TrialCheck{Name: "message", Detail: err.Error()})
 		return refuse(err)
 	}
 	report := verifier.Examine(c.Context(), message, h.expectation(c.party, &began))
 	for _, check := range report.Checks {
-		result.Checks = append(result.Checks, TrialCheck{check.Name, check.Passed, check.Detail})
+		result.Checks = append(result.Checks, TrialCheck(check))
 	}
 	result.Message = report.Message[:min(len(report.Message), maxShown)]
 	result.Assertion = shownAssertion(report.Assertion)

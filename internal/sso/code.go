@@ -33,6 +33,7 @@ type grant struct {
 	Request
 	Connection directory.ConnectionID `json:"connection"`
 	User       directory.UserID       `json:"user"`
+	Epoch      int64                  `json:"epoch"` // of the user's assignment at the login
 }
 
 // NewCode returns the code that answers a request, for somebody who signs in through a
@@ -48,9 +49,11 @@ func (s *Service) NewCode(organization directory.OrganizationID, connection dire
 	}
 }
 
-// Document is what is stored with the code once it is known who signed in.
-func (c Code) Document(user directory.UserID) string {
-	c.grant.User = user
+// Document is what is stored with the code once it is known who signed in. The epoch is
+// that of the user's assignment: if it has risen when the code is exchanged, access has
+// ended meanwhile.
+func (c Code) Document(user directory.UserID, epoch int64) string {
+	c.grant.User, c.grant.Epoch = user, epoch
 	text, err := json.Marshal(c.grant)
 	if err != nil {
 		panic(err) // strings always marshal

@@ -17,6 +17,11 @@ type Person struct {
 	Published  bool              `json:"published"`  // whether Redis is known to hold it
 }
 
+// allowed reports whether access that was given at an epoch has not ended since.
+func (p Person) allowed(epoch int64) bool {
+	return p.Assignment.Active && p.Assignment.Epoch <= epoch
+}
+
 // Profile is who signed in. Sub is the user's id, and the subject of the assignment.
 type Profile struct {
 	Sub          directory.UserID         `json:"sub"`

@@ -41,7 +41,7 @@ func (s *Service) exchange(w http.ResponseWriter, r *http.Request) (any, error) 
 		return nil, err
 	}
 	person, err := s.person(r.Context(), organization, g.User, g.Connection)
-	if fault.Is(err, fault.NotFound) || err == nil && !person.Assignment.Active {
+	if fault.Is(err, fault.NotFound) || err == nil && !person.allowed(g.Epoch) {
 		return nil, invalidGrant("the person's access has ended")
 	}
 	if err != nil {

@@ -73,7 +73,7 @@ func (s *Service) userinfo(_ http.ResponseWriter, r *http.Request) (any, error) 
 		return nil, err
 	}
 	person, err := s.person(r.Context(), a.Organization, a.User, a.Connection)
-	if fault.Is(err, fault.NotFound) || err == nil && (!person.Assignment.Active || person.Assignment.Epoch > a.Epoch) {
+	if fault.Is(err, fault.NotFound) || err == nil && !person.allowed(a.Epoch) {
 		return nil, invalidToken()
 	}
 	if err != nil {
