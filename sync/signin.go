@@ -229,6 +229,9 @@ func (s *signIn) decide() (err error) {
 	if differs {
 		s.outcome.assignments = []store.Assignment{next}
 	}
+	if s.SignOutAs != "" {
+		s.tx.NoteIdentity(s.SignOutAs, s.in.User.ID, s.now)
+	}
 	if s.program.DeniesLogin(s.in.Assignment) {
 		s.in.Refused = LoginDenied
 	} else if s.Code != nil {
