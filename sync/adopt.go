@@ -18,6 +18,13 @@ func Adoptable(err error) (directory.UserID, bool) {
 	return adoptable.User, true
 }
 
+// named reports whether a user shares a name with another by which it is adopted.
+func named(a, b directory.User) bool {
+	email := directory.Fold(b.Email)
+	return a.ExternalID == b.ExternalID && b.ExternalID != "" || directory.Fold(a.UserName) == directory.Fold(b.UserName) ||
+		email != "" && (directory.Fold(a.UserName) == email || directory.Fold(a.Email) == email)
+}
+
 // Adopt makes a user whom a SAML connection has made one of the author's connection, as
 // if it were created here as u: it is all that u says, but keeps its id and the time of
 // its creation, and it joins the groups that waited for it. Who it is to SAML connections,
@@ -30,7 +37,7 @@ func (t *Tx) Adopt(id directory.UserID, u directory.User) (directory.User, error
 	if err != nil {
 		return u, err
 	}
-	if before.Kind != directory.SAML {
+	if before.Kind != directory.SAML || !named(before.User, u) {
 		return u, fault.New(fault.NotFound, "there is no user %q of a SAML connection", id)
 	}
 	u.ID, u.CreatedAt, u.ModifiedAt, u.Revision = id, before.CreatedAt, t.now, before.Revision+1

@@ -107,12 +107,12 @@ func (e *Engine) PreviewLogin(ctx context.Context, by Author, l Login) (mapping.
 	var why mapping.Explanation
 	err := e.store.Transact(ctx, by.scope(), store.Facts, func(tx *store.Tx) error {
 		s = newSignIn(e, tx, by, &l)
-		if err := s.run(); err != nil {
+		err := s.run()
+		if err != nil {
 			return err
 		}
-		why = mapping.Explanation{User: s.in.User.ID, Decision: mapping.Inactive, Assignment: mapping.Nothing()}
-		if s.program != nil {
-			why = mapping.Explain(s.program, s.who.Facts)
+		if why, err = s.explain(); err != nil {
+			return err
 		}
 		return errPreview
 	})

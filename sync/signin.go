@@ -16,13 +16,12 @@ import (
 // second is the one of the COMMIT.
 type signIn struct {
 	*Login
-	engine  *Engine
-	tx      *store.Tx
-	by      Author
-	now     time.Time
-	basis   *Later[store.Basis]
-	who     store.Identified
-	program *mapping.Program // nil: nobody was evaluated
+	engine *Engine
+	tx     *store.Tx
+	by     Author
+	now    time.Time
+	basis  *Later[store.Basis]
+	who    store.Identified
 
 	joined, left []string // names of groups, for the audit
 
@@ -216,13 +215,14 @@ func (s *signIn) regroup() error {
 func compareFolded(g store.StatedGroup, folded string) int { return cmp.Compare(g.Folded, folded) }
 
 // decide evaluates the user and stores what follows.
-func (s *signIn) decide() (err error) {
+func (s *signIn) decide() error {
 	basis := s.basis.Get()
-	if s.program, err = s.engine.programs.get(s.tx, basis); err != nil {
+	program, err := s.engine.programs.get(s.tx, basis)
+	if err != nil {
 		return err
 	}
 	s.who.Facts.Authority = basis.InEffect()
-	s.in.Assignment = s.program.Evaluate(s.who.Facts)
+	s.in.Assignment = program.Evaluate(s.who.Facts)
 	next, differs := record(s.tx, s.by, s.now, s.who.Subject, s.in.Assignment)
 	s.in.Version, s.in.Epoch, s.in.Published = next.Version, next.Epoch, next.Published >= next.Version
 	s.outcome.basis = basis
@@ -232,13 +232,26 @@ func (s *signIn) decide() (err error) {
 	if s.SignOutAs != "" {
 		s.tx.NoteIdentity(s.SignOutAs, s.in.User.ID, s.now)
 	}
-	if s.program.DeniesLogin(s.in.Assignment) {
+	if program.DeniesLogin(s.in.Assignment) {
 		s.in.Refused = LoginDenied
 	} else if s.Code != nil {
 		s.tx.CreateCode(s.Code.ID, s.Code.Document(s.in), s.Code.ExpiresAt)
 	}
 	s.auditLogin()
 	return nil
+}
+
+// explain says why the user has, or would have, what the login gives. Of a person who is no
+// user there is nothing to say.
+func (s *signIn) explain() (mapping.Explanation, error) {
+	basis := s.basis.Get()
+	program, err := s.engine.programs.get(s.tx, basis)
+	if err != nil {
+		return mapping.Explanation{}, err
+	}
+	facts := s.who.Facts
+	facts.Authority = basis.InEffect()
+	return mapping.Explain(program, facts), nil
 }
 
 // auditLogin tells who signed in, and what was stated that was not so before.
