@@ -25,10 +25,12 @@ import (
 	"github.com/rolesync/rolesync/config"
 	"github.com/rolesync/rolesync/internal/admin"
 	"github.com/rolesync/rolesync/internal/adminapi"
+	"github.com/rolesync/rolesync/internal/credential"
 	"github.com/rolesync/rolesync/internal/directory"
 	"github.com/rolesync/rolesync/internal/store"
 	"github.com/rolesync/rolesync/internal/traffic"
 	"github.com/rolesync/rolesync/internal/web"
+	"github.com/rolesync/rolesync/saml/metadata"
 	"github.com/rolesync/rolesync/scim"
 	rolesync "github.com/rolesync/rolesync/sync"
 )
@@ -41,6 +43,7 @@ type Service struct {
 	Writer  *rolesync.Writer
 	Engine  *rolesync.Engine
 	Traffic *traffic.Recorder
+	Sealer  *credential.Sealer // nil: none is configured, so there are no SAML connections
 	Admin   *admin.Service
 	BaseURL string // how clients reach it: the configured public URL, or the listener's
 
@@ -69,6 +72,9 @@ func New(ctx context.Context, c config.Config, log *slog.Logger) (_ *Service, er
 		}
 	}()
 	if s.Store, err = OpenStore(ctx, c, log); err != nil {
+		return nil, err
+	}
+	if s.Sealer, err = OpenSealer(c); err != nil {
 		return nil, err
 	}
 	ready, cancel := context.WithTimeout(ctx, startTimeout)
@@ -187,7 +193,8 @@ func (s *Service) newServer() *http.Server {
 		MaxBody: int64(s.Config.SCIM.MaxBody), RateLimit: s.Config.SCIM.RateLimit, RateBurst: s.Config.SCIM.RateBurst,
 		Now: directory.Now, RequestID: web.RequestID, Traffic: s.Traffic,
 	}
-	s.Admin = &admin.Service{Store: s.Store, Engine: s.Engine, Traffic: s.Traffic, Now: directory.Now, Forget: scimHandler.Forget}
+	s.Admin = &admin.Service{Store: s.Store, Engine: s.Engine, Traffic: s.Traffic, Now: directory.Now, Forget: scimHandler.Forget,
+		Sealer: s.Sealer, Metadata: &metadata.Fetcher{}, SAMLURLs: s.samlURLs}
 	parts := []mounter{
 		scimHandler,
 		&adminapi.Handler{Admin: s.Admin, Log: s.log, RequestID: web.RequestID, SCIMURL: func(id directory.ConnectionID) string {
