@@ -14,7 +14,7 @@ func (c *corpus) outer() {
 		c.hostile(name, note, codes, func(m *Message) { m.Sign, m.Edit = SignBoth, edit })
 	}
 	destination := func(name, value string) {
-		said("a Destination "+name, "SAML core 3.2.2", "destination malformed", func(r *Element) { r.Set("Destination", value) })
+		said("a Destination "+name, "SAML core 3.2.2", "destination", func(r *Element) { r.Set("Destination", value) })
 	}
 	acs := c.target.ACS
 	destination("of another", "https://other.example/acs")
@@ -27,11 +27,11 @@ func (c *corpus) outer() {
 	destination("of plain HTTP", strings.Replace(acs, "https://", "http://", 1))
 	destination("with a user before the host", strings.Replace(acs, "https://", "https://us@", 1))
 	destination("that is only the path", "/saml/acs")
-	said("no Destination in a signed response", "SAML bindings 3.5.5.2", "destination malformed", func(r *Element) { r.Unset("Destination") })
+	said("no Destination in a signed response", "SAML bindings 3.5.5.2", "destination", func(r *Element) { r.Unset("Destination") })
 
 	issuer := func(name, value string) {
-		said("an issuer of the response "+name, "SAML profiles 4.1.4.2", "issuer malformed", func(r *Element) { r.Find("Issuer").SetText(value) })
-		said("an issuer of the assertion "+name, "SAML profiles 4.1.4.2", "issuer malformed", func(r *Element) { r.Find("Assertion").Find("Issuer").SetText(value) })
+		said("an issuer of the response "+name, "SAML profiles 4.1.4.2", "issuer", func(r *Element) { r.Find("Issuer").SetText(value) })
+		said("an issuer of the assertion "+name, "SAML profiles 4.1.4.2", "issuer", func(r *Element) { r.Find("Assertion").Find("Issuer").SetText(value) })
 	}
 	own := c.provider.EntityID
 	issuer("that is another", "https://other.example/idp")
@@ -39,22 +39,22 @@ func (c *corpus) outer() {
 	issuer("that begins with the provider's", own+"/x")
 	issuer("in upper case", strings.ToUpper(own))
 	issuer("with a slash more", own+"/")
-	said("no issuer of the assertion", "SAML core 2.3.3", "issuer malformed", func(r *Element) { r.Find("Assertion").Replace(r.Find("Assertion").Find("Issuer")) })
-	said("no issuer of a signed response", "SAML profiles 4.1.4.2", "issuer malformed", func(r *Element) { r.Replace(r.Find("Issuer")) })
-	said("two issuers of the assertion", "SAML core 2.3.3", "issuer malformed", func(r *Element) {
+	said("no issuer of the assertion", "SAML core 2.3.3", "issuer", func(r *Element) { r.Find("Assertion").Replace(r.Find("Assertion").Find("Issuer")) })
+	said("no issuer of a signed response", "SAML profiles 4.1.4.2", "issuer", func(r *Element) { r.Replace(r.Find("Issuer")) })
+	said("two issuers of the assertion", "SAML core 2.3.3", "issuer", func(r *Element) {
 		i := r.Find("Assertion").Find("Issuer")
 		r.After(i, i.Clone().SetText("https://other.example/idp"))
 	})
-	said("two issuers of the response", "SAML core 3.2.2", "issuer malformed", func(r *Element) {
+	said("two issuers of the response", "SAML core 3.2.2", "issuer", func(r *Element) {
 		i := r.Find("Issuer")
 		r.After(i, i.Clone())
 	})
-	said("an issuer of another format", "SAML profiles 4.1.4.2: entity or none", "issuer malformed", func(r *Element) {
+	said("an issuer of another format", "SAML profiles 4.1.4.2: entity or none", "issuer", func(r *Element) {
 		r.Find("Assertion").Find("Issuer").Set("Format", EmailAddress)
 	})
 
 	status := func(name, note string, edit func(status *Element)) {
-		said("the status "+name, note, "status malformed", func(r *Element) { edit(r.Find("Status")) })
+		said("the status "+name, note, "status", func(r *Element) { edit(r.Find("Status")) })
 	}
 	const namespace = "urn:oasis:names:tc:SAML:2.0:status:"
 	status("Responder", "SAML core 3.2.2.2", func(s *Element) { s.Find("StatusCode").Set("Value", namespace+"Responder") })
@@ -72,8 +72,8 @@ func (c *corpus) outer() {
 	status("in other letter case", "SAML core 3.2.2.2", func(s *Element) { s.Find("StatusCode").Set("Value", strings.ToLower(Success)) })
 	status("without a code", "SAML core 3.2.2.1", func(s *Element) { s.Children = nil })
 	status("with a code without a value", "SAML core 3.2.2.2", func(s *Element) { s.Find("StatusCode").Unset("Value") })
-	said("no status", "SAML core 3.2.2", "status malformed", func(r *Element) { r.Replace(r.Find("Status")) })
-	said("two statuses", "SAML core 3.2.2", "status malformed", func(r *Element) { r.After(r.Find("Status"), r.Find("Status").Clone()) })
+	said("no status", "SAML core 3.2.2", "status", func(r *Element) { r.Replace(r.Find("Status")) })
+	said("two statuses", "SAML core 3.2.2", "status", func(r *Element) { r.After(r.Find("Status"), r.Find("Status").Clone()) })
 	c.hostile("a failure without an assertion", "as providers send it, unsigned", "status", func(m *Message) {
 		m.Sign = SignNothing
 		m.Tamper = func(r *Element) {
@@ -81,7 +81,7 @@ func (c *corpus) outer() {
 			r.Replace(r.Find("Assertion"))
 		}
 	})
-	c.hostile("a success without an assertion", "SAML profiles 4.1.4.2", "malformed unsigned", func(m *Message) {
+	c.hostile("a success without an assertion", "SAML profiles 4.1.4.2", "malformed", func(m *Message) {
 		m.Sign = SignNothing
 		m.Tamper = func(r *Element) {
 			r.Replace(r.Find("Assertion"))
@@ -90,18 +90,18 @@ func (c *corpus) outer() {
 	})
 
 	version := func(name string, value string) {
-		said("the response has version "+name, "SAML core 4.1.1", "version malformed", func(r *Element) { r.Set("Version", value) })
-		said("the assertion has version "+name, "SAML core 4.1.1", "version malformed", func(r *Element) { r.Find("Assertion").Set("Version", value) })
+		said("the response has version "+name, "SAML core 4.1.1", "version", func(r *Element) { r.Set("Version", value) })
+		said("the assertion has version "+name, "SAML core 4.1.1", "version", func(r *Element) { r.Find("Assertion").Set("Version", value) })
 	}
 	version("1.1", "1.1")
 	version("2", "2")
 	version("that is empty", "")
-	said("the response has no version", "SAML core 4.1.1", "version malformed", func(r *Element) { r.Unset("Version") })
-	said("the assertion has no version", "SAML core 4.1.1", "version malformed", func(r *Element) { r.Find("Assertion").Unset("Version") })
+	said("the response has no version", "SAML core 4.1.1", "version", func(r *Element) { r.Unset("Version") })
+	said("the assertion has no version", "SAML core 4.1.1", "version", func(r *Element) { r.Find("Assertion").Unset("Version") })
 
 	answers := func(name, value string) {
-		said("InResponseTo of the response "+name, "SAML core 3.2.2", "in_response_to malformed", func(r *Element) { r.Set("InResponseTo", value) })
-		said("InResponseTo of the confirmation "+name, "SAML profiles 4.1.4.3", "in_response_to confirmation malformed", func(r *Element) {
+		said("InResponseTo of the response "+name, "SAML core 3.2.2", "in_response_to", func(r *Element) { r.Set("InResponseTo", value) })
+		said("InResponseTo of the confirmation "+name, "SAML profiles 4.1.4.3", "in_response_to", func(r *Element) {
 			r.Find("SubjectConfirmationData").Set("InResponseTo", value)
 		})
 	}
@@ -109,21 +109,21 @@ func (c *corpus) outer() {
 	answers("is empty", "")
 	answers("is longer", c.target.RequestID+"0")
 	answers("is in other letter case", strings.ToUpper(c.target.RequestID)+"X")
-	said("no InResponseTo of the response", "SAML profiles 4.1.5: unsolicited", "in_response_to malformed", func(r *Element) { r.Unset("InResponseTo") })
-	said("no InResponseTo of the confirmation", "SAML profiles 4.1.4.3", "in_response_to confirmation malformed", func(r *Element) {
+	said("no InResponseTo of the response", "SAML profiles 4.1.5: unsolicited", "in_response_to", func(r *Element) { r.Unset("InResponseTo") })
+	said("no InResponseTo of the confirmation", "SAML profiles 4.1.4.3", "in_response_to", func(r *Element) {
 		r.Find("SubjectConfirmationData").Unset("InResponseTo")
 	})
-	said("no InResponseTo at all", "SAML profiles 4.1.5: unsolicited", "in_response_to malformed", func(r *Element) {
+	said("no InResponseTo at all", "SAML profiles 4.1.5: unsolicited", "in_response_to", func(r *Element) {
 		r.Unset("InResponseTo").Find("SubjectConfirmationData").Unset("InResponseTo")
 	})
 	for _, where := range []string{"Response", "SubjectConfirmationData"} {
-		k := c.hostile("unsolicited with InResponseTo of "+where, "SAML profiles 4.1.5", "in_response_to confirmation malformed", func(m *Message) {
+		k := c.hostile("unsolicited with InResponseTo of "+where, "SAML profiles 4.1.5", "in_response_to", func(m *Message) {
 			m.RequestID, m.Sign = "", SignBoth
 			m.Edit = func(r *Element) { r.Find(where).Set("InResponseTo", "_stolen") }
 		})
 		k.Unsolicited = true
 	}
-	k := c.hostile("unsolicited with an empty InResponseTo", "SAML profiles 4.1.5", "in_response_to confirmation malformed", func(m *Message) {
+	k := c.hostile("unsolicited with an empty InResponseTo", "SAML profiles 4.1.5", "in_response_to", func(m *Message) {
 		m.RequestID, m.Sign = "", SignBoth
 		m.Edit = func(r *Element) { r.Set("InResponseTo", "") }
 	})
@@ -131,7 +131,7 @@ func (c *corpus) outer() {
 
 	issued := func(name, value string) {
 		said("the response was issued "+name, "SAML core 3.2.2", "issue_instant malformed", func(r *Element) { r.Set("IssueInstant", value) })
-		said("the assertion was issued "+name, "SAML core 2.3.3", "issue_instant malformed not_yet_valid expired", func(r *Element) {
+		said("the assertion was issued "+name, "SAML core 2.3.3", "issue_instant malformed", func(r *Element) {
 			r.Find("Assertion").Set("IssueInstant", value)
 		})
 	}
@@ -139,15 +139,14 @@ func (c *corpus) outer() {
 	for _, name := range slices.Sorted(maps.Keys(wrong)) {
 		issued(name, wrong[name])
 	}
+	issued("in an hour, as its zone tells", c.now.UTC().Add(13*time.Hour).Format("2006-01-02T15:04:05")+"+12:00")
+	issued("in the year 0", "0000-01-01T00:00:00Z")
 	issued("in a year", Instant(c.now.AddDate(1, 0, 0)))
 	issued("just after what the skew allows", Instant(c.now.Add(c.target.Skew+time.Second)))
 	issued("a year ago", Instant(c.now.AddDate(-1, 0, 0)))
 	said("the response has no time of issue", "SAML core 3.2.2", "issue_instant malformed", func(r *Element) { r.Unset("IssueInstant") })
 	said("the assertion has no time of issue", "SAML core 2.3.3", "issue_instant malformed", func(r *Element) { r.Find("Assertion").Unset("IssueInstant") })
-	said("the response has no ID", "SAML core 3.2.2", "malformed signature", func(r *Element) { r.Unset("ID") })
-	c.hostile("the ID of the response is no name", "xs:ID, NCName", "malformed signature", func(m *Message) {
-		m.Edit = func(r *Element) { r.Set("ID", "1 <") }
-	})
+	said("the response has no ID", "SAML core 3.2.2", "malformed", func(r *Element) { r.Unset("ID") })
 	for _, kind := range []string{"LogoutResponse", "ArtifactResponse", "AuthnRequest", "response"} {
 		said("the root is a "+kind, "not a response", "malformed", func(r *Element) { r.Name = "samlp:" + kind })
 	}
@@ -157,14 +156,15 @@ func (c *corpus) outer() {
 func (c *corpus) wrongTimes() map[string]string {
 	at := c.now.UTC()
 	return map[string]string{
-		"at a time without a zone":       at.Format("2006-01-02T15:04:05"),
-		"at a time with an offset":       at.In(time.FixedZone("", 7200)).Format("2006-01-02T15:04:05-07:00"),
+		"at a time with a bad offset":    at.Format("2006-01-02T15:04:05") + "+25:00",
+		"at a time with half an offset":  at.Format("2006-01-02T15:04:05") + "+02",
+		"at a time with two zones":       at.Format("2006-01-02T15:04:05Z") + "+00:00",
+		"at a time of a named zone":      at.Format("2006-01-02T15:04:05") + " UTC",
 		"at a time with a space":         at.Format("2006-01-02 15:04:05Z"),
 		"at a day":                       at.Format("2006-01-02Z"),
 		"at a time in lower case":        at.Format("2006-01-02t15:04:05z"),
 		"at a number of seconds":         at.Format("150405"),
 		"in the year 10000":              "10000-01-01T00:00:00Z",
-		"in the year 0":                  "0000-01-01T00:00:00Z",
 		"before Christ":                  "-2026-01-01T00:00:00Z",
 		"on 30 February":                 "2026-02-30T00:00:00Z",
 		"at a time that is empty":        "",

@@ -42,7 +42,7 @@ func (c *corpus) keys() {
 		m.Signature.Certificates = certificates(issued(foreign, c.provider.Certificate(), c.provider), c.provider.Certificate())
 	})
 	info := func(name, note, text string) {
-		c.hostile("a foreign key in "+name, note, "signature malformed", func(m *Message) {
+		c.hostile("a foreign key in "+name, note, "signature", func(m *Message) {
 			m.Signature.Key = foreign
 			m.Signature.Tamper = func(s *Element) { s.Find("KeyInfo").Children = []Node{parse(text)} }
 		})
@@ -53,7 +53,7 @@ func (c *corpus) keys() {
 	info("RetrievalMethod", "a key fetched from an address", `<ds:RetrievalMethod Type="http://www.w3.org/2000/09/xmldsig#rawX509Certificate" URI="http://169.254.169.254/key"/>`)
 	info("KeyInfoReference", "XML Signature 1.1", `<dsig11:KeyInfoReference xmlns:dsig11="http://www.w3.org/2009/xmldsig11#" URI="http://127.0.0.1/key"/>`)
 	info("DEREncodedKeyValue", "XML Signature 1.1", `<dsig11:DEREncodedKeyValue xmlns:dsig11="http://www.w3.org/2009/xmldsig11#">`+base64.StdEncoding.EncodeToString(x509.MarshalPKCS1PublicKey(public))+`</dsig11:DEREncodedKeyValue>`)
-	c.hostile("a certificate that is not base64", "an error that is not looked at", "signature malformed", func(m *Message) {
+	c.hostile("a certificate that is not base64", "an error that is not looked at", "signature", func(m *Message) {
 		m.Signature.Key = foreign
 		m.Signature.Tamper = func(s *Element) { s.Find("X509Certificate").SetText("*") }
 	})
@@ -64,13 +64,13 @@ func (c *corpus) keys() {
 			r.Find("NameID").SetText(intruder)
 		}
 	})
-	c.hostile("the signature is a comment", "no signature at all", "unsigned malformed", func(m *Message) {
+	c.hostile("the signature is a comment", "no signature at all", "unsigned", func(m *Message) {
 		m.Tamper = func(r *Element) {
 			s := r.Find("Signature")
 			r.Replace(s, Comment(strings.ReplaceAll(s.String(), "--", "- -")))
 		}
 	})
-	c.hostile("a Signature element without content", "an empty signature", "signature malformed unsigned", func(m *Message) {
+	c.hostile("a Signature element without content", "an empty signature", "signature", func(m *Message) {
 		m.Tamper = func(r *Element) { r.Find("Signature").Children = nil }
 	})
 	tampered := func(name string, tamper func(r *Element)) {
@@ -95,7 +95,7 @@ func (c *corpus) keys() {
 		m.Tamper = func(r *Element) { r.Set("ID", NewID()) }
 	})
 	value2 := func(name, text string) {
-		c.hostile("a signature value that is "+name, "XML Signature 4.3", "signature malformed", func(m *Message) {
+		c.hostile("a signature value that is "+name, "XML Signature 4.3", "signature", func(m *Message) {
 			m.Signature.Tamper = func(s *Element) { s.Find("SignatureValue").SetText(text) }
 		})
 	}
@@ -122,14 +122,14 @@ func issued(key crypto.Signer, issuer *x509.Certificate, p *Provider) *x509.Cert
 // algorithms adds signatures that verify, by algorithms that do not count.
 func (c *corpus) algorithms() {
 	weak := func(name, note string, change func(s *Signature)) {
-		c.hostile("signed with "+name, note, "algorithm signature", func(m *Message) { change(&m.Signature) })
+		c.hostile("signed with "+name, note, "algorithm", func(m *Message) { change(&m.Signature) })
 	}
 	weak("RSA-SHA1", "SHA-1 collides", func(s *Signature) { s.Method = RSASHA1 })
 	weak("RSA-SHA1 over SHA-1", "SHA-1 collides", func(s *Signature) { s.Method, s.Digest = RSASHA1, SHA1 })
 	weak("RSA-SHA256 over SHA-1", "SHA-1 collides", func(s *Signature) { s.Digest = SHA1 })
 	weak("RSA-MD5", "MD5 collides", func(s *Signature) { s.Method, s.Digest = RSAMD5, MD5 })
 	weak("RSA-SHA256 over MD5", "MD5 collides", func(s *Signature) { s.Digest = MD5 })
-	c.hostile("the response signed with RSA-SHA1, the assertion soundly", "each signature counts", "algorithm signature", func(m *Message) {
+	c.hostile("the response signed with RSA-SHA1, the assertion soundly", "each signature counts", "algorithm", func(m *Message) {
 		m.Tamper = func(r *Element) { Sign(r, r, c.provider.signing(Signature{Method: RSASHA1, Digest: SHA1})) }
 	})
 	secrets := map[string][]byte{
@@ -162,12 +162,12 @@ func (c *corpus) algorithms() {
 	method("of DSA", "http://www.w3.org/2000/09/xmldsig#dsa-sha1")
 	method("of ECDSA with a key of RSA", ECDSASHA256)
 	method("of RSA in upper case", strings.ToUpper(RSASHA256))
-	weak("no method", "algorithm confusion", func(s *Signature) {
-		s.Info = func(info *Element) { info.Replace(info.Find("SignatureMethod")) }
+	c.hostile("signed with no method", "XML Signature 4.4.2", "signature", func(m *Message) {
+		m.Signature.Info = func(info *Element) { info.Replace(info.Find("SignatureMethod")) }
 	})
 	small := Key(RSA1024, "corpus")
 	certificate := SelfSigned(small, "small", c.now.AddDate(3, 0, 0))
-	k := c.hostile("signed by a pinned key of 1,024 bits", "NIST SP 800-131A", "algorithm signature", func(m *Message) {
+	k := c.hostile("signed by a pinned key of 1,024 bits", "NIST SP 800-131A", "algorithm", func(m *Message) {
 		m.Signature.Key, m.Signature.Certificates = small, certificates(certificate)
 	})
 	k.Certificates = certificates(certificate)
@@ -181,8 +181,14 @@ func (c *corpus) algorithms() {
 		})
 		k.Certificates = certificates(certificate)
 	}
-	ecdsaCase("ECDSA as ASN.1", "signature", func(s *Signature) { s.DER = true })
-	ecdsaCase("ECDSA with SHA-1", "algorithm signature", func(s *Signature) { s.Method = ECDSASHA1 })
+	ecdsaCase("ECDSA as ASN.1 with a byte behind it", "signature", func(s *Signature) {
+		s.DER = true
+		s.Tamper = func(e *Element) {
+			der, _ := base64.StdEncoding.DecodeString(e.Find("SignatureValue").Text())
+			e.Find("SignatureValue").SetText(Encode(append(der, 0)))
+		}
+	})
+	ecdsaCase("ECDSA with SHA-1", "algorithm", func(s *Signature) { s.Method = ECDSASHA1 })
 	ecdsaCase("ECDSA of zeros", "signature", func(s *Signature) {
 		s.Tamper = func(e *Element) { e.Find("SignatureValue").SetText(Encode(make([]byte, 64))) }
 	})
@@ -200,10 +206,10 @@ func (c *corpus) algorithms() {
 			e.Find("SignatureValue").SetText(Encode(slices.Concat(zeros, raw[:32], zeros, raw[32:])))
 		}
 	})
-	ecdsaCase("ECDSA of an empty value", "signature malformed", func(s *Signature) {
+	ecdsaCase("ECDSA of an empty value", "signature", func(s *Signature) {
 		s.Tamper = func(e *Element) { e.Find("SignatureValue").SetText("") }
 	})
-	ecdsaCase("RSA with a key of ECDSA", "algorithm signature", func(s *Signature) {
+	ecdsaCase("RSA with a key of ECDSA", "algorithm", func(s *Signature) {
 		s.Tamper = func(e *Element) { e.Find("SignatureMethod").Set("Algorithm", RSASHA256) }
 	})
 }

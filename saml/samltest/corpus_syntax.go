@@ -13,7 +13,7 @@ func (c *corpus) syntax() {
 		c.hostile(name, note, codes, func(m *Message) { m.Sign, m.Bytes = SignBoth, change })
 	}
 	doctype := func(name, note, subset string, change func(s string) string) {
-		written(name, note, "doctype malformed", func(s string) string {
+		written(name, note, "doctype", func(s string) string {
 			if change != nil {
 				s = change(s)
 			}
@@ -36,12 +36,12 @@ func (c *corpus) syntax() {
 	doctype("a default for an attribute", "attributes that are not written", ` [<!ATTLIST saml:Assertion ID CDATA "_x">]`, nil)
 	doctype("another attribute made the ID", "references by declared IDs", ` [<!ATTLIST saml:NameID Format ID #IMPLIED>]`, nil)
 	doctype("a comment and an instruction in a document type", external, ` [<!-- > --><?x ]> ?>]`, nil)
-	written("a document type behind the root", "not well formed", "doctype malformed", func(s string) string { return s + "<!DOCTYPE x>" })
-	written("a document type in lower case", "not well formed", "doctype malformed", func(s string) string { return "<!doctype x>" + s })
-	written("a document type within the root", "not well formed", "doctype malformed", func(s string) string {
+	written("a document type behind the root", "not well formed", "doctype", func(s string) string { return s + "<!DOCTYPE x>" })
+	written("a document type in lower case", "not well formed", "doctype", func(s string) string { return "<!doctype x>" + s })
+	written("a document type within the root", "not well formed", "doctype", func(s string) string {
 		return strings.Replace(s, "<samlp:Status>", "<!DOCTYPE x><samlp:Status>", 1)
 	})
-	written("an element declaration within the root", "not well formed", "doctype malformed", func(s string) string {
+	written("an element declaration within the root", "not well formed", "doctype", func(s string) string {
 		return strings.Replace(s, "<samlp:Status>", "<!ELEMENT x ANY><samlp:Status>", 1)
 	})
 	written("an entity that nothing declares", "not well formed", "malformed", named("&who;"))
@@ -95,12 +95,12 @@ func (c *corpus) syntax() {
 		return `<?xml-stylesheet href="http://127.0.0.1/x.xsl"?>` + s
 	})
 	written("an instruction behind the root", "instructions are read by nobody", "malformed", func(s string) string { return s + "<?x?>" })
-	c.hostile("an element in the NameID", "SAML core 2.2.2: its content is text", "malformed name_id", func(m *Message) {
+	c.hostile("an element in the NameID", "SAML core 2.2.2: its content is text", "name_id", func(m *Message) {
 		m.Edit = func(r *Element) {
 			r.Find("NameID").Children = []Node{Text("anna"), parse("<x>@evil</x>"), Text("@example.com")}
 		}
 	})
-	c.hostile("an element in the audience", "SAML core 2.5.1.4: its content is text", "malformed audience", func(m *Message) {
+	c.hostile("an element in the audience", "SAML core 2.5.1.4: its content is text", "audience", func(m *Message) {
 		m.Edit = func(r *Element) { r.Find("Audience").Prepend(parse("<x>1</x>")) }
 	})
 
@@ -117,7 +117,7 @@ func (c *corpus) syntax() {
 	broken("text before the root", func(s string) string { return "x" + s })
 	broken("text behind the root", func(s string) string { return s + "x" })
 	broken("a NUL behind the root", func(s string) string { return s + "\x00" })
-	broken("CDATA behind the root", func(s string) string { return s + "<![CDATA[ ]]>" })
+	written("CDATA behind the root", "not well formed", "malformed doctype", func(s string) string { return s + "<![CDATA[ ]]>" })
 	broken("end tags in the wrong order", func(s string) string {
 		return strings.Replace(s, "</saml:NameID>", "</saml:Subject>", 1)
 	})
@@ -254,16 +254,16 @@ func (c *corpus) sizes() {
 			}
 		}
 	})
-	c.hostile("a message of 1 MiB that is not closed", "limits of the guard", "too_large malformed", func(m *Message) {
+	c.hostile("a message of 1 MiB that is not closed", "limits of the guard", "too_large", func(m *Message) {
 		m.Bytes = func(string) string { return strings.Repeat("<a>", 350000) }
 	})
-	c.hostile("a tag of 1 MiB", "limits of the guard", "too_large malformed", func(m *Message) {
+	c.hostile("a tag of 1 MiB", "limits of the guard", "too_large", func(m *Message) {
 		m.Bytes = func(string) string { return "<" + strings.Repeat("a", 1000000) + "/>" }
 	})
-	c.hostile("an attribute of 900 kB", "limits of the guard", "too_large malformed signature", func(m *Message) {
+	c.hostile("an attribute of 900 kB", "limits of the guard", "too_large signature", func(m *Message) {
 		m.Tamper = func(r *Element) { r.Set("Consent", strings.Repeat("a", 900000)).Find("NameID").SetText(intruder) }
 	})
-	c.hostile("a comment of 900 kB and a foreign key", "limits of the guard", "too_large malformed signature", func(m *Message) {
+	c.hostile("a comment of 900 kB and a foreign key", "limits of the guard", "too_large signature", func(m *Message) {
 		m.Signature.Key = Key(RSA2048, "corpus: foreign")
 		m.Tamper = func(r *Element) { r.Prepend(Comment(strings.Repeat("a ", 450000))) }
 	})
