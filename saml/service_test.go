@@ -348,7 +348,7 @@ func (b *browser) read(r *http.Response, err error) page {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	p := page{status: r.StatusCode, url: r.Request.URL, header: r.Header, text: string(text)}
+	p := page{status: r.StatusCode, url: r.Request.URL, header: r.Header, text: styleElement.ReplaceAllString(string(text), "")}
 	if r.StatusCode >= 300 && r.StatusCode < 400 {
 		if p.location, err = r.Location(); err != nil {
 			b.t.Fatal(err)
@@ -368,8 +368,9 @@ func (b *browser) post(address string, form url.Values) page {
 }
 
 var (
-	formAction = regexp.MustCompile(`<form[^>]* action="([^"]*)"`)
-	formField  = regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)">`)
+	styleElement = regexp.MustCompile(`(?s)<style>.*</style>`)
+	formAction   = regexp.MustCompile(`<form[^>]* action="([^"]*)"`)
+	formField    = regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)">`)
 )
 
 // form is what the page would post, and where.
