@@ -181,12 +181,16 @@ type tenant struct {
 	answer       func(samltest.Request) samltest.Message
 }
 
+// sharedProvider signs with one key for all tenants, as that of a provider with many.
+func sharedProvider() *samltest.Provider { return samltest.New("https://idp.example") }
+
 // newTenant makes a connection. The provider signs as who is named: two tenants may share
 // one.
 func (s *service) newTenant(name string, change func(*directory.SAMLSettings)) *tenant {
 	s.t.Helper()
 	tn := &tenant{service: s, organization: directory.NewOrganizationID(), connection: directory.NewConnectionID()}
-	tn.provider = samltest.New("https://" + name + ".idp.example/metadata")
+	tn.provider = sharedProvider()
+	tn.provider.EntityID = "https://" + name + ".idp.example/metadata"
 	server := httptest.NewServer(tn.provider.Handler())
 	s.t.Cleanup(server.Close)
 	tn.provider.URL = server.URL
