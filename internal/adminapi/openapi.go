@@ -79,8 +79,8 @@ var descriptions = map[string]string{
 
 	"RuleOutcome.rule":    "The id of the rule.",
 	"RuleOutcome.name":    "Its name.",
-	"RuleOutcome.outcome": "matched; paused (not tried); no_group_matches; nested_only (a group matches, but the user is in it only through nested ones, which expand_nested_groups does not count); connection_differs (a group matches, but comes from another connection than the rule asks for).",
-	"RuleOutcome.groups":  "The groups that it matches; for nested_only and connection_differs, those that it would match. At most 100.",
+	"RuleOutcome.outcome": "matched; paused (not tried); no_group_matches; nested_only (a group matches, but the user is in it only through nested ones, which expand_nested_groups does not count); not_authoritative (a group matches, but comes from a kind of connection whose groups do not count in the organization); connection_differs (a group matches, but comes from another connection than the rule asks for).",
+	"RuleOutcome.groups":  "The groups that it matches; for nested_only, not_authoritative and connection_differs, those that it would match. At most 100.",
 	"RuleOutcome.more":    "How many more groups there are.",
 
 	"GroupReference.group":      "The id of the group.",
