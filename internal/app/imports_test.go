@@ -44,6 +44,7 @@ var mayImport = map[string][]string{
 	"internal/testserver": {},
 	"internal/bench":      {"claims", "internal/harness", "internal/testserver", "sync"},
 	"internal/badtimes":   {},
+	"internal/interop":    {},
 }
 
 // onlyIn names, for a library, the packages that may import it: a library is an
