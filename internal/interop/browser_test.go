@@ -1,6 +1,7 @@
 package interop
 
 import (
+	"encoding/base64"
 	"fmt"
 	"html"
 	"io"
@@ -21,8 +22,8 @@ type browser struct {
 	tb     testing.TB
 	person person
 	client *http.Client
-	visits []string // what was asked for, for messages
-	posted map[string]url.Values
+	visits []string   // what was asked for, for messages
+	posted url.Values // the fields of the last form with a SAML message
 }
 
 // secureJar keeps cookies as browsers do on a loopback address, which they take for
@@ -46,7 +47,7 @@ func newBrowser(tb testing.TB, p person) *browser {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	b := &browser{tb: tb, person: p, posted: map[string]url.Values{}}
+	b := &browser{tb: tb, person: p}
 	b.client = &http.Client{
 		Jar:       secureJar{jar},
 		Transport: trusting(),
@@ -111,7 +112,9 @@ func (b *browser) submit(f form) *http.Request {
 		fields.Set("username", b.person.Name)
 		fields.Set("password", b.person.Password)
 	}
-	b.posted[f.action.Path] = fields
+	if fields.Has("SAMLResponse") || fields.Has("SAMLRequest") {
+		b.posted = fields
+	}
 	target, body := *f.action, strings.NewReader(fields.Encode())
 	if f.method == http.MethodGet {
 		target.RawQuery, body = fields.Encode(), strings.NewReader("")
@@ -124,6 +127,16 @@ func (b *browser) submit(f form) *http.Request {
 		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
 	return request
+}
+
+// message is the last response of a provider that the browser has carried, as XML.
+func (b *browser) message(tb testing.TB) string {
+	tb.Helper()
+	text, err := base64.StdEncoding.DecodeString(b.posted.Get("SAMLResponse"))
+	if err != nil || len(text) == 0 {
+		tb.Fatalf("the browser has carried no SAMLResponse (%v):\n%s", err, strings.Join(b.visits, "\n"))
+	}
+	return string(text)
 }
 
 // short is an address without the long values of its query.

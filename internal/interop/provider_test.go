@@ -201,6 +201,12 @@ func (p *provider) trust(tb testing.TB, name string, metadata []byte) {
 	write(tb, filepath.Join(p.dir, "sp", name+".xml"), metadata)
 }
 
+// encrypts reports whether the provider encrypts for a connection.
+func (p *provider) encrypts(c *connection) bool {
+	metadata, err := os.ReadFile(filepath.Join(p.dir, "sp", "encrypted.xml"))
+	return err == nil && strings.Contains(string(metadata), c.url)
+}
+
 // metadataXML is what the provider says of itself.
 func (p *provider) metadataXML(tb testing.TB) []byte {
 	tb.Helper()

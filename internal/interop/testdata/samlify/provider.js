@@ -82,6 +82,9 @@ async function signIn(url, user) {
   const acs = sp.entityMeta.getAssertionConsumerService('post');
   const id = `_${crypto.randomUUID()}`;
   const { context } = await idp.createLoginResponse(sp, asked, 'post', user, {
+    // Our metadata leaves it open what is signed, and then samlify signs the response; by
+    // default before it encrypts the assertion, which nobody could verify.
+    encryptThenSign: encrypt,
     customTagReplacement: (template) => ({
       id,
       context: samlify.SamlLib.replaceTagsByValue(template, {
