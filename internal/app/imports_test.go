@@ -27,6 +27,7 @@ var mayImport = map[string][]string{
 	"internal/web":      {"internal/directory"},
 	"scim":              {"internal/credential", "internal/directory", "internal/fault", "internal/store", "internal/traffic", "sync"},
 
+	"saml/verifier":       {"internal/directory", "internal/fault"},
 	"internal/traffic":    {"internal/directory", "internal/fault", "internal/store"},
 	"sync":                {"claims", "internal/directory", "internal/fault", "internal/store", "mapping"},
 	"internal/store":      {"internal/credential", "internal/directory", "internal/fault", "mapping"},
@@ -45,25 +46,28 @@ var mayImport = map[string][]string{
 	"internal/bench":      {"claims", "internal/harness", "internal/testserver", "sync"},
 	"internal/badtimes":   {},
 	"internal/interop":    {},
+	"saml/samltest":       {},
 }
 
 // onlyIn names, for a library, the packages that may import it: a library is an
 // implementation detail of one package, so that it can be replaced there.
 var onlyIn = map[string][]string{
-	"database/sql":                   {"internal/store"},
-	"github.com/jackc/pgx":           {"internal/store", "internal/testserver"},
-	"modernc.org/sqlite":             {"internal/store"},
-	"github.com/pressly/goose":       {"internal/store"},
-	"github.com/redis/go-redis":      {"sync", "claims", "claims/example"},
-	"github.com/alicebob/miniredis":  {"sync"},
-	"github.com/elimity-com/scim":    {"scim"},
-	"github.com/scim2/filter-parser": {"scim"},
-	"github.com/crewjam/saml":        {"saml"},
-	"golang.org/x/time":              {"scim"},
-	"github.com/danielgtaylor/huma":  {"internal/adminapi"},
-	"github.com/alecthomas/kong":     {"cmd/rolesync"},
-	"gopkg.in/yaml.v3":               {"config"},
-	"github.com/caarlos0/env":        {"config"},
+	"database/sql":                        {"internal/store"},
+	"github.com/jackc/pgx":                {"internal/store", "internal/testserver"},
+	"modernc.org/sqlite":                  {"internal/store"},
+	"github.com/pressly/goose":            {"internal/store"},
+	"github.com/redis/go-redis":           {"sync", "claims", "claims/example"},
+	"github.com/alicebob/miniredis":       {"sync"},
+	"github.com/elimity-com/scim":         {"scim"},
+	"github.com/scim2/filter-parser":      {"scim"},
+	"github.com/crewjam/saml":             {"saml", "saml/metadata", "saml/verifier"},
+	"github.com/russellhaering/goxmldsig": {"saml/verifier"},
+	"github.com/beevik/etree":             {"saml/metadata", "saml/verifier"},
+	"golang.org/x/time":                   {"scim"},
+	"github.com/danielgtaylor/huma":       {"internal/adminapi"},
+	"github.com/alecthomas/kong":          {"cmd/rolesync"},
+	"gopkg.in/yaml.v3":                    {"config"},
+	"github.com/caarlos0/env":             {"config"},
 }
 
 // pure names packages that decide and do nothing else, and what they must not know.
