@@ -1,6 +1,7 @@
 package interop
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -8,17 +9,21 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestLoginThroughRealProviders(t *testing.T) {
+func TestProviders(t *testing.T) {
 	w := newWorld(t)
 	for _, product := range products {
 		t.Run(product.name, func(t *testing.T) {
 			t.Parallel()
 			p := product.start(t)
+			t.Run("refuses a request that is not signed", func(t *testing.T) { refusesUnsigned(t, p) })
 			for _, name := range []string{"signed", "encrypted"} {
 				c := w.connect(t, p, name, nil)
 				for _, person := range people() {
-					t.Run(name+" "+person.Name, func(t *testing.T) { c.signIn(t, person) })
+					t.Run(fmt.Sprintf("%s, %d groups", name, len(person.Groups)), func(t *testing.T) { c.signIn(t, person) })
 				}
+			}
+			for name, test := range product.tests {
+				t.Run(name, func(t *testing.T) { test(t, w, p) })
 			}
 		})
 	}

@@ -65,11 +65,25 @@ type product struct {
 	// command makes the command that runs it in a folder; it ends the test when something
 	// is not installed.
 	command func(tb testing.TB, dir, address string) func(port int) *exec.Cmd
+	tests   map[string]func(*testing.T, *world, *provider) // what only this one does
 }
 
 var products = []product{
-	{name: "simplesamlphp", metadata: "/saml2/idp/metadata.php", command: simpleSAMLphp},
-	{name: "pysaml2", metadata: "/metadata", command: pysaml2},
+	{
+		name: "simplesamlphp", metadata: "/saml2/idp/metadata.php", command: simpleSAMLphp,
+		tests: map[string]func(*testing.T, *world, *provider){
+			"a login that begins at the provider is refused": unsolicitedRefused,
+			"a login that begins at the provider, allowed":   unsolicitedAllowed,
+			"logout by redirect":                             logoutByRedirect,
+		},
+	},
+	{
+		name: "pysaml2", metadata: "/metadata", command: pysaml2,
+		tests: map[string]func(*testing.T, *world, *provider){
+			"Triple DES is refused": tripleDESRefused,
+			"logout by POST":        logoutByPost,
+		},
+	},
 	{name: "samlp", metadata: "/metadata", command: nodePackage("samlp")},
 	// Its template of a response does not say how the person signed in.
 	{name: "samlify", metadata: "/metadata", command: nodePackage("samlify"), settings: map[string]any{"without_authn_statement": true}},
@@ -195,7 +209,7 @@ func (p product) start(tb testing.TB) *provider {
 }
 
 // trust gives the provider the metadata of a service provider. Whether it encrypts for it
-// follows from the name: "signed" or "encrypted".
+// follows from the name: for "encrypted" it does, and pysaml2 for "triple-des".
 func (p *provider) trust(tb testing.TB, name string, metadata []byte) {
 	tb.Helper()
 	write(tb, filepath.Join(p.dir, "sp", name+".xml"), metadata)

@@ -11,24 +11,19 @@ func (c *connection) idpInitiated(relayState string) string {
 	return c.provider.address + "/saml2/idp/SSOService.php?" + url.Values{"spentityid": {c.url + "/metadata"}, "RelayState": {relayState}}.Encode()
 }
 
-func TestLoginThatBeginsAtTheProvider(t *testing.T) {
-	w := newWorld(t)
-	p := products[0].start(t)
-	person := people()[0]
-	const elsewhere = "https://elsewhere.example.com/"
+const elsewhere = "https://elsewhere.example.com/"
 
-	t.Run("is refused by default", func(t *testing.T) {
-		c := w.connect(t, p, "signed", nil)
-		end := newBrowser(t, person).open(c.idpInitiated(elsewhere))
-		c.refused(t, end, "unsolicited")
-	})
-	t.Run("leads to the application of the connection", func(t *testing.T) {
-		c := w.connect(t, p, "allowed", map[string]any{"idp_initiated": true, "application": w.application.ID})
-		b := newBrowser(t, person)
-		// Its RelayState is no address of ours: nobody goes there.
-		got := c.redeem(t, b, b.open(c.idpInitiated(elsewhere)), "", "")
-		c.check(t, person, got)
-	})
+func unsolicitedRefused(t *testing.T, w *world, p *provider) {
+	c := w.connect(t, p, "unsolicited", nil)
+	c.refused(t, newBrowser(t, people()[0]).open(c.idpInitiated(elsewhere)), "unsolicited")
+}
+
+func unsolicitedAllowed(t *testing.T, w *world, p *provider) {
+	c := w.connect(t, p, "allowed", map[string]any{"idp_initiated": true, "application": w.application.ID})
+	b := newBrowser(t, people()[0])
+	// Its RelayState is no address of ours: nobody goes there.
+	got := c.redeem(t, b, b.open(c.idpInitiated(elsewhere)), "", "")
+	c.check(t, people()[0], got)
 }
 
 // refused checks that a browser has ended at a page of ours that tells the person nothing

@@ -2,7 +2,6 @@ package interop
 
 import (
 	"bytes"
-	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -15,7 +14,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -25,23 +23,6 @@ import (
 	"github.com/rolesync/rolesync/internal/harness"
 	"github.com/rolesync/rolesync/internal/testserver"
 )
-
-// binary is the program, built once for all tests.
-var binary = sync.OnceValues(func() (string, error) {
-	folder, err := os.MkdirTemp("", "rolesync-interop-")
-	if err != nil {
-		return "", err
-	}
-	return harness.Build(context.Background(), folder)
-})
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if path, err := binary(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(path)) // it is in the temporary folder
-	}
-	os.Exit(code)
-}
 
 // A world is the built program on SQLite and a real Redis, with an application that people
 // sign in to.
@@ -63,12 +44,11 @@ type application struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	path, err := binary()
+	w, data := &world{redis: testserver.Redis(t)}, t.TempDir()
+	binary, err := harness.Build(t.Context(), t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{redis: testserver.Redis(t)}
-	data := t.TempDir()
 	log, err := os.Create(filepath.Join(data, "service.log"))
 	if err != nil {
 		t.Fatal(err)
@@ -80,7 +60,7 @@ func newWorld(t *testing.T) *world {
 			t.Logf("the end of the service's log:\n%s", text[max(0, len(text)-8000):])
 		}
 	})
-	w.service, err = harness.New(path, log, "ROLESYNC_REDIS_URL="+w.redis.URL(), "ROLESYNC_DATA="+data)
+	w.service, err = harness.New(binary, log, "ROLESYNC_REDIS_URL="+w.redis.URL(), "ROLESYNC_DATA="+data)
 	if err != nil {
 		t.Fatal(err)
 	}

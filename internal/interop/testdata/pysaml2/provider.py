@@ -105,7 +105,7 @@ def sign_in(query, user):
     request = authentic_request(idp, query)
     arguments = idp.response_args(request.message, [BINDING_HTTP_POST])
     asked = variant(arguments["sp_entity_id"])
-    encrypt = asked != "signed"
+    encrypt = asked in ("encrypted", "triple-des")
     response = server(asked).create_authn_response(
         {
             "mail": [user["email"]],

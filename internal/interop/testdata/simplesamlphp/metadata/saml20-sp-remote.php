@@ -13,6 +13,6 @@ foreach (glob(getenv('INTEROP_FOLDER') . '/sp/*.xml') as $file) {
         'saml20.sign.response' => true,
         'saml20.sign.assertion' => true,
         'assertion.encryption' => basename($file) === 'encrypted.xml',
-        'simplesaml.nameidattribute' => 'uid',
+        'NameIDFormat' => 'urn:oasis:names:tc:SAML:2.0:nameid-format:persistent',
     ] + $entity;
 }
