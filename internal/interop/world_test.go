@@ -37,8 +37,8 @@ type world struct {
 // application is what people sign in to: a server of ours, at the address that the service
 // sends them back to.
 type application struct {
-	ID          string `json:"id"`
-	Secret      string `json:"secret"`
+	ID          string `json:"client_id"`
+	Secret      string `json:"client_secret"`
 	redirectURI string
 }
 
