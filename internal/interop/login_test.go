@@ -16,6 +16,7 @@ func TestProviders(t *testing.T) {
 			t.Parallel()
 			p := product.start(t)
 			t.Run("refuses a request that is not signed", func(t *testing.T) { refusesUnsigned(t, p) })
+			t.Run("test login", func(t *testing.T) { testLogin(t, w, p) })
 			for _, name := range []string{"signed", "encrypted"} {
 				c := w.connect(t, p, name, nil)
 				for _, person := range people() {
