@@ -14,7 +14,7 @@ func (p *Program) Evaluate(facts directory.Facts) Assignment {
 		return Nothing()
 	}
 	groups := distinct(facts.Groups)
-	assignment, _, _ := p.grant(groups, p.matches(groups))
+	assignment, _, _ := p.grant(groups, p.matches(facts.Authority, groups))
 	return assignment
 }
 

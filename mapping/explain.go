@@ -58,8 +58,9 @@ type RuleOutcome struct {
 	Name    string  `json:"name,omitempty"`
 	Outcome Outcome `json:"outcome"`
 	// Groups is the user's groups that the rule matches, in order of their ids; for
-	// NestedOnly, those it would match if nested groups counted; for ConnectionDiffers,
-	// those it would match in its own connection. At most MaxSources are listed, More
+	// NestedOnly, those it would match if nested groups counted; for NotAuthoritative, if
+	// groups of their connections counted; for ConnectionDiffers, those it would match in
+	// its own connection. At most MaxSources are listed, More
 	// counts the others.
 	Groups []GroupReference `json:"groups"`
 	More   int              `json:"more,omitempty"`
@@ -74,6 +75,7 @@ const (
 	Paused            Outcome = "paused"             // it was not tried
 	NoGroupMatches    Outcome = "no_group_matches"   // none of the user's groups, which is also how a dangling rule shows
 	NestedOnly        Outcome = "nested_only"        // a group matches, but the user is in it only through nested ones, which the rule set does not count
+	NotAuthoritative  Outcome = "not_authoritative"  // a group matches, but comes from a kind of connection whose groups do not count in the organization
 	ConnectionDiffers Outcome = "connection_differs" // a group matches, but comes from another connection
 )
 
@@ -107,7 +109,7 @@ func reference(groups []directory.Membership, i int) GroupReference {
 // is. Its size is proportional to the rule set, so it is for people, one user at a time.
 func Explain(p *Program, facts directory.Facts) Explanation {
 	groups := distinct(facts.Groups)
-	matches := p.matches(groups)
+	matches := p.matches(facts.Authority, groups)
 	e := Explanation{
 		User:        facts.User.ID,
 		Decision:    Inactive,
@@ -147,6 +149,8 @@ func (p *Program) outcomes(groups []directory.Membership, matches []match) []Rul
 			outcome.Outcome = NoGroupMatches
 		case best == foreign:
 			outcome.Outcome = ConnectionDiffers
+		case best == overruled:
+			outcome.Outcome = NotAuthoritative
 		case best == nested:
 			outcome.Outcome = NestedOnly
 		default:

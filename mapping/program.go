@@ -55,9 +55,10 @@ type match struct {
 type standing uint8
 
 const (
-	counted standing = iota
-	nested           // the user is in the group only through nested ones, which do not count
-	foreign          // the group comes from another connection than the rule asks for
+	counted   standing = iota
+	nested             // the user is in the group only through nested ones, which do not count
+	overruled          // groups of such connections do not count, by the authority of the facts
+	foreign            // the group comes from another connection than the rule asks for
 )
 
 // DeniesLogin reports whether a user with this assignment must be refused at login
@@ -73,13 +74,15 @@ func (p *Program) ExpandsNestedGroups() bool { return p.expand }
 
 // matches returns every pair of a rule that is not paused and a group that it matches,
 // ordered by rule id and then as the groups are.
-func (p *Program) matches(groups []directory.Membership) []match {
+func (p *Program) matches(authority directory.Authority, groups []directory.Membership) []match {
 	var found []match
 	add := func(r int32, g int) {
 		m := match{rule: r, group: int32(g)}
 		switch want := p.rules[r].connection; {
 		case want != "" && want != groups[g].Connection:
 			m.standing = foreign
+		case !authority.Counts(groups[g].Kind):
+			m.standing = overruled
 		case groups[g].Via != "" && !p.expand:
 			m.standing = nested
 		}

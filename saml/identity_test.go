@@ -111,7 +111,7 @@ func TestIdentityOfProviders(t *testing.T) {
 				says("http://schemas.xmlsoap.org/claims/Group", "CN=Admins,OU=Groups,DC=acme", `ACME\Domain Users`, "CN=admins,OU=Other,DC=acme")),
 			settings: func(s *directory.SAMLSettings) { s.GroupCommonName = true },
 			want: rolesync.Login{
-				Subject:  `format:69:urn:oasis:names:tc:SAML:1.1:nameid-format:WindowsDomainQualifiedName:ACME\anna`,
+				Subject:  `format:68:urn:oasis:names:tc:SAML:1.1:nameid-format:WindowsDomainQualifiedName:ACME\anna`,
 				UserName: `ACME\anna`, Fact: directory.Stated, Groups: []string{"Admins", `ACME\Domain Users`},
 			},
 		},

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/rolesync/rolesync/internal/directory"
+	"github.com/rolesync/rolesync/internal/fault"
 	rolesync "github.com/rolesync/rolesync/sync"
 )
 
@@ -22,12 +23,7 @@ func (h *Handler) createUser(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	err = c.change(asked, func(tx *rolesync.Tx) error {
-		u.CreatedAt, u.ModifiedAt = tx.Now(), tx.Now()
-		tx.CreateUser(u)
-		return nil
-	})
-	if err != nil {
+	if u, err = c.createOrAdopt(asked, u); err != nil {
 		return answer{}, err
 	}
 	// Groups that waited for this user are left to the next read: a query for them
@@ -36,6 +32,32 @@ func (h *Handler) createUser(c *call) (answer, error) {
 	a, err := c.user(view, &u, nil)
 	a.status, a.location = http.StatusCreated, view.userLocation(u.ID)
 	return a, err
+}
+
+// createOrAdopt stores a user who is new to SCIM. Somebody who has signed in by SAML may
+// be this user already (SEMANTICS, "Life cycle"), and keeps the id.
+func (c *call) createOrAdopt(asked *changes, u directory.User) (directory.User, error) {
+	const attempts = 3
+	for attempt := 1; ; attempt++ {
+		err := c.change(asked, func(tx *rolesync.Tx) error {
+			u.CreatedAt, u.ModifiedAt = tx.Now(), tx.Now()
+			tx.CreateUser(u)
+			return nil
+		})
+		id, adoptable := rolesync.Adoptable(err)
+		if !adoptable {
+			return u, err
+		}
+		var adopted directory.User
+		err = c.change(nil, func(tx *rolesync.Tx) (err error) {
+			adopted, err = tx.Adopt(id, u)
+			return err
+		})
+		// It may be gone, or somebody else has adopted it, since it was found.
+		if !fault.Is(err, fault.NotFound) || attempt == attempts {
+			return adopted, err
+		}
+	}
 }
 
 func (h *Handler) getUser(c *call) (answer, error) {

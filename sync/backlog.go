@@ -20,15 +20,38 @@ const backlogInterval = time.Second
 func (e *Engine) Run(ctx context.Context) {
 	ticker := time.NewTicker(backlogInterval)
 	defer ticker.Stop()
+	var swept time.Time
 	for {
 		if err := e.WorkOff(ctx); err != nil && ctx.Err() == nil {
 			e.log.Warn("backlog waits", "error", err)
+		}
+		if time.Since(swept) >= expiryInterval {
+			e.sweepExpired(ctx)
+			swept = time.Now()
 		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-e.wake:
 		case <-ticker.C:
+		}
+	}
+}
+
+// expiryInterval is how often what has expired is deleted.
+const expiryInterval = 15 * time.Second
+
+// sweepExpired deletes used messages, requests and codes that are of no use any more. A
+// backlog that comes meanwhile waits for a second at most.
+func (e *Engine) sweepExpired(ctx context.Context) {
+	deadline := time.Now().Add(time.Second)
+	for more := true; more && ctx.Err() == nil && time.Now().Before(deadline); {
+		var err error
+		if more, err = e.store.SweepExpired(ctx, e.now()); err != nil {
+			if ctx.Err() == nil {
+				e.log.Warn("expired rows stay", "error", err)
+			}
+			return
 		}
 	}
 }

@@ -42,7 +42,11 @@ func (t *Tx) settle() (outcome, error) {
 		}
 		subjects = later.Get()
 	}
-	o := outcome{basis: t.basis.Get(), backlog: t.backlog}
+	basis, err := t.takeAuthority()
+	if err != nil {
+		return outcome{}, err
+	}
+	o := outcome{basis: basis, backlog: t.backlog}
 	for _, current := range t.gone {
 		o.assignments = append(o.assignments, t.bury(current))
 	}
@@ -241,23 +245,31 @@ func evaluate(e *Engine, tx *store.Tx, by Author, now time.Time, basis store.Bas
 		if _, ok := slices.BinarySearch(users, subject.Facts.User.ID); !ok {
 			continue // a guess that was wrong: not ours, so not locked
 		}
-		after := program.Evaluate(subject.Facts)
-		next, differs := next(subject, after, by.Request, now)
-		if !differs {
-			continue
+		subject.Facts.Authority = basis.InEffect()
+		if next, differs := record(tx, by, now, subject, program.Evaluate(subject.Facts)); differs {
+			changed = append(changed, next)
 		}
-		if subject.Current.Version == 0 {
-			tx.CreateAssignment(next)
-		} else {
-			tx.PutAssignment(next)
-		}
-		before, _ := parseProjection(subject.Current.Projection) // unreadable: it gave nothing
-		if delta := mapping.Diff(before, after); !delta.Empty() {
-			audit(tx, by, now, "assignment.changed", string(next.User), assignmentChange{Version: next.Version, Delta: delta})
-		}
-		changed = append(changed, next)
 	}
 	return changed, nil
+}
+
+// record writes the next version of a locked user's assignment, if it is different from
+// the current one, and returns what is in force then.
+func record(tx *store.Tx, by Author, now time.Time, subject store.Subject, after mapping.Assignment) (_ store.Assignment, differs bool) {
+	next, differs := next(subject, after, by.Request, now)
+	if !differs {
+		return next, false
+	}
+	if subject.Current.Version == 0 {
+		tx.CreateAssignment(next)
+	} else {
+		tx.PutAssignment(next)
+	}
+	before, _ := parseProjection(subject.Current.Projection) // unreadable: it gave nothing
+	if delta := mapping.Diff(before, after); !delta.Empty() {
+		audit(tx, by, now, "assignment.changed", string(next.User), assignmentChange{Version: next.Version, Delta: delta})
+	}
+	return next, true
 }
 
 // assignmentChange is the audit's account of one new version.

@@ -33,6 +33,7 @@ type Tx struct {
 	renamed []renamedGroup             // whose members are touched
 	waiting []waiting                  // names that groups may wait for
 	backlog bool
+	pushed  bool // a group was created
 
 	alone  bool                                             // in the organization: nested groups may be changed
 	must   bool                                             // it is not, but has to be
@@ -84,10 +85,12 @@ func (t *Tx) User(id directory.UserID) (directory.User, error) {
 }
 
 // CreateUser stores a new user, whose id, times and revision the caller has set. It
-// joins the groups that waited for it.
+// joins the groups that waited for it. The change fails with an error that Adoptable
+// knows when a SAML connection has made this user already.
 func (t *Tx) CreateUser(u directory.User) {
 	names := store.Names{ExternalID: u.ExternalID, UserName: u.UserName}
-	t.lockNames(names)
+	t.tx.LockNames([]string{names.ExternalID, names.UserName, u.Email})
+	t.tx.RefuseAdoptable(u)
 	t.tx.CreateUser(u)
 	t.takePending(u.ID, names)
 	t.touched[u.ID] = true
@@ -170,6 +173,7 @@ func (t *Tx) hold(id directory.GroupID) {
 // CreateGroup stores a new, empty group.
 func (t *Tx) CreateGroup(g directory.Group) {
 	t.tx.CreateGroup(g)
+	t.pushed = true
 	t.held[g.ID], t.raised[g.ID] = true, true
 	t.audit("group.created", string(g.ID), map[string]any{"display_name": g.DisplayName})
 }

@@ -34,6 +34,8 @@ type Writer struct {
 	identity  string             // guarded by mu: of the Redis that was last filled
 	unfilled  unfilled           // guarded by mu: whose filling failed here
 	published int64              // guarded by mu: assignments written since the start
+
+	expected map[subject][]expected // guarded by mu: who waits for what, see Await
 }
 
 type subject struct {
@@ -59,7 +61,7 @@ const (
 
 // NewWriter returns a writer on a client that the caller configures and closes.
 func NewWriter(s *store.Store, client redis.UniversalClient, prefix string, log *slog.Logger) *Writer {
-	return &Writer{store: s, sink: newSink(client, prefix), log: log, wake: make(chan struct{}, 1), queue: map[subject]queued{}, unfilled: unfilled{}, lost: true}
+	return &Writer{store: s, sink: newSink(client, prefix), log: log, wake: make(chan struct{}, 1), queue: map[subject]queued{}, unfilled: unfilled{}, expected: map[subject][]expected{}, lost: true}
 }
 
 // offer queues new versions. It never blocks: what does not fit is found in SQL.
@@ -218,9 +220,15 @@ func (w *Writer) deliver(ctx context.Context, deliveries []*delivery) error {
 	}
 	w.mu.Lock()
 	w.published += int64(len(written))
+	w.arrive(written)
 	w.mu.Unlock()
 	// An error costs no more than writing them again.
-	return cmp.Or(w.store.MarkPublished(ctx, written), failed)
+	marked := w.store.MarkPublished(ctx, written)
+	// Once more, for who looked in SQL before that, and was not expecting it before.
+	w.mu.Lock()
+	w.arrive(written)
+	w.mu.Unlock()
+	return cmp.Or(marked, failed)
 }
 
 // catchUp delivers to an organization whose generation in Redis is not the

@@ -19,8 +19,10 @@ const introduction = "Organizations, their connections, roles, rules, and what f
 var tags = []*huma.Tag{
 	{Name: "organizations", Description: "The customers."},
 	{Name: "connections", Description: "Identity-provider integrations of an organization."},
+	{Name: "saml", Description: "What only SAML connections have: the identity provider, our keys, test logins."},
 	{Name: "tokens", Description: "The bearer tokens of a connection."},
 	{Name: "clients", Description: "The OAuth clients of a connection, for identity providers that ask for a token URL, a client id and a client secret."},
+	{Name: "applications", Description: "What people sign in to."},
 	{Name: "schemas", Description: "What an organization adds to the attributes that SCIM knows."},
 	{Name: "roles", Description: "What rules may grant, in every organization."},
 	{Name: "rules", Description: "Which groups give which roles, in one organization."},
@@ -77,8 +79,8 @@ var descriptions = map[string]string{
 
 	"RuleOutcome.rule":    "The id of the rule.",
 	"RuleOutcome.name":    "Its name.",
-	"RuleOutcome.outcome": "matched; paused (not tried); no_group_matches; nested_only (a group matches, but the user is in it only through nested ones, which expand_nested_groups does not count); connection_differs (a group matches, but comes from another connection than the rule asks for).",
-	"RuleOutcome.groups":  "The groups that it matches; for nested_only and connection_differs, those that it would match. At most 100.",
+	"RuleOutcome.outcome": "matched; paused (not tried); no_group_matches; nested_only (a group matches, but the user is in it only through nested ones, which expand_nested_groups does not count); not_authoritative (a group matches, but comes from a kind of connection whose groups do not count in the organization); connection_differs (a group matches, but comes from another connection than the rule asks for).",
+	"RuleOutcome.groups":  "The groups that it matches; for nested_only, not_authoritative and connection_differs, those that it would match. At most 100.",
 	"RuleOutcome.more":    "How many more groups there are.",
 
 	"GroupReference.group":      "The id of the group.",

@@ -35,7 +35,8 @@ const selectFacts = `SELECT u.id, u.connection_id, u.external_id, u.user_name, u
 	FROM users AS u LEFT JOIN assignments AS a ON a.organization_id = u.organization_id AND a.user_id = u.id`
 
 // Subjects returns, with the next flush, the facts and assignments of locked users
-// in order of id. Users that are gone are left out.
+// in order of id, without the authority, which Basis has. Users that are gone are left
+// out.
 func (tx *Tx) Subjects(users []directory.UserID) *Later[[]Subject] {
 	later := &Later[[]Subject]{}
 	for _, s := range subjectsOf(tx.Organization, users, &later.value) {
@@ -48,7 +49,13 @@ func (tx *Tx) Subjects(users []directory.UserID) *Later[[]Subject] {
 // sees them.
 func (s *Store) Subjects(ctx context.Context, organization directory.OrganizationID, users []directory.UserID) ([]Subject, error) {
 	var subjects []Subject
-	err := s.db.read(ctx, subjectsOf(organization, users, &subjects))
+	authority := &one[GroupAuthority]{}
+	statements := append(subjectsOf(organization, users, &subjects),
+		statement{sql: same(selectAuthority), args: []any{organization}, each: authority.scan(scanAuthority)})
+	err := s.db.read(ctx, statements)
+	for i := range subjects {
+		subjects[i].Facts.Authority = authority.value.InEffect()
+	}
 	return subjects, err
 }
 
@@ -63,7 +70,7 @@ func subjectsOf(organization directory.OrganizationID, users []directory.UserID,
 			*into = append(*into, subject)
 			return err
 		},
-	}, groupsOf(groupsOfUsers, organization, users, func(user directory.UserID, groups []directory.Membership) {
+	}, groupsOf(groupsOfUsers, []any{organization, strs(users), directory.NestingDepth}, func(user directory.UserID, groups []directory.Membership) {
 		if i, ok := index[user]; ok {
 			(*into)[i].Facts.Groups = groups
 		}
@@ -134,6 +141,17 @@ func (s *Store) Assignment(ctx context.Context, organization directory.Organizat
 		each: assignment.scan(scanAssignment),
 	}})
 	return assignment.orNotFound(err, "user", string(user))
+}
+
+// Published returns the newest version of a user's assignment that is known to be in
+// Redis; 0 when there is none.
+func (s *Store) Published(ctx context.Context, organization directory.OrganizationID, user directory.UserID) (version int64, err error) {
+	err = s.db.read(ctx, []statement{{
+		sql:  same(`SELECT published_version FROM assignments WHERE organization_id = $1 AND user_id = $2`),
+		args: []any{organization, user},
+		each: func(r row) error { return r.Scan(&version) },
+	}})
+	return version, err
 }
 
 // Assignment reads one user's assignment at once, within the transaction.
@@ -215,8 +233,7 @@ func (s *Store) MarkPublished(ctx context.Context, written []Written) error {
 func (s *Store) UserByAlias(ctx context.Context, organization directory.OrganizationID, name string) (directory.User, error) {
 	var found []directory.User
 	err := s.db.read(ctx, []statement{{
-		sql: same(selectUser + ` WHERE organization_id = $1 AND (id = $2 OR user_name_folded = $3 OR lower(email) = lower($2) OR external_id = $2)
-			ORDER BY id LIMIT 2`),
+		sql:  same(selectUser + ` WHERE organization_id = $1 AND ` + alsoNamed("$2", "$3") + ` ORDER BY id LIMIT 2`),
 		args: []any{organization, name, directory.Fold(name)},
 		each: func(r row) error {
 			u, err := scanUser(r, organization)

@@ -48,9 +48,9 @@ var (
 	}
 	raiseGroupsOf = text{
 		postgres: `WITH locked AS (SELECT g.id FROM memberships AS m JOIN groups AS g ON g.organization_id = m.organization_id AND g.id = m.group_id
-				WHERE m.organization_id = $1 AND m.user_id = $2 AND m.group_id <> ALL($3) ORDER BY m.group_id FOR NO KEY UPDATE OF g)
+				WHERE m.organization_id = $1 AND m.user_id = $2 AND m.group_id <> ALL($3) AND g.kind = 'scim' ORDER BY m.group_id FOR NO KEY UPDATE OF g)
 			UPDATE groups AS g SET revision = g.revision + 1, modified_at = $4 FROM locked WHERE g.organization_id = $1 AND g.id = locked.id RETURNING g.id`,
-		sqlite: `UPDATE groups SET revision = revision + 1, modified_at = $4 WHERE organization_id = $1 AND id IN
+		sqlite: `UPDATE groups SET revision = revision + 1, modified_at = $4 WHERE organization_id = $1 AND kind = 'scim' AND id IN
 				(SELECT group_id FROM memberships WHERE organization_id = $1 AND user_id = $2 AND group_id NOT IN (SELECT value FROM json_each($3)))
 			RETURNING id`,
 	}
@@ -115,12 +115,43 @@ var (
 		sqlite:   selectMembersOf + `(SELECT value AS id FROM json_each($2)) AS g ORDER BY id`,
 	}
 	groupsOfUsers = text{
-		postgres: selectGroupsOf(`= ANY($2)`, `true`),
-		sqlite:   selectGroupsOf(`IN (SELECT value FROM json_each($2))`, `true`),
+		postgres: selectGroupsOf(`= ANY($2)`, `true`, `true`),
+		sqlite:   selectGroupsOf(`IN (SELECT value FROM json_each($2))`, `true`, `true`),
 	}
 	countedGroupsOfUsers = text{
-		postgres: selectGroupsOf(`= ANY($2)`, ifExpanded),
-		sqlite:   selectGroupsOf(`IN (SELECT value FROM json_each($2))`, ifExpanded),
+		postgres: selectGroupsOf(`= ANY($2)`, ifExpanded, `g.kind = 'scim'`),
+		sqlite:   selectGroupsOf(`IN (SELECT value FROM json_each($2))`, ifExpanded, `g.kind = 'scim'`),
+	}
+
+	// The row of the user is locked here and read; what else is known of the user is read
+	// by statements that come after it.
+	lockIdentified = text{
+		postgres: selectUser + ` WHERE organization_id = $1 AND id = ` + identified + ` FOR NO KEY UPDATE`,
+		sqlite:   selectUser + ` WHERE organization_id = $1 AND id = ` + identified,
+	}
+	assignmentOfIdentified = same(selectAssignment + ` WHERE organization_id = $1 AND user_id = ` + identified)
+	groupsOfIdentified     = same(selectGroupsOf(`= (SELECT user_id FROM saml_identities WHERE organization_id = $1 AND connection_id = $2 AND subject = $4)`, `true`, `true`))
+	lockCandidates         = text{
+		postgres: selectCandidates + ` FOR NO KEY UPDATE`,
+		sqlite:   selectCandidates,
+	}
+	// In order of name, so that two logins that state the same new groups do not wait for
+	// each other. Who has stated one first, and has yet to commit, is waited for.
+	insertStatedGroups = text{
+		postgres: insertStated + `FROM jsonb_to_recordset($4::text::jsonb) AS v (id text, name text, folded text)` + notStatedYet,
+		sqlite:   insertStated + `FROM (SELECT value ->> 'id' AS id, value ->> 'name' AS name, value ->> 'folded' AS folded FROM json_each($4)) AS v` + notStatedYet,
+	}
+	insertStatedMemberships = text{
+		postgres: insertMembership + `= ANY($4) ON CONFLICT DO NOTHING`,
+		sqlite:   insertMembership + `IN (SELECT value FROM json_each($4)) ON CONFLICT DO NOTHING`,
+	}
+	deleteMemberships = text{
+		postgres: `DELETE FROM memberships WHERE organization_id = $1 AND user_id = $2 AND group_id = ANY($3)`,
+		sqlite:   `DELETE FROM memberships WHERE organization_id = $1 AND user_id = $2 AND group_id IN (SELECT value FROM json_each($3))`,
+	}
+	lockAdopted = text{
+		postgres: selectCandidate + ` WHERE organization_id = $1 AND id = $2 FOR NO KEY UPDATE`,
+		sqlite:   selectCandidate + ` WHERE organization_id = $1 AND id = $2`,
 	}
 
 	insertNested = text{
@@ -195,6 +226,31 @@ var (
 				(SELECT user_id FROM stale_users WHERE organization_id = $1 ORDER BY user_id LIMIT $2)
 			RETURNING user_id, cause`,
 	}
+)
+
+// identified is who a subject, $3, of the connection $2 is.
+const identified = `(SELECT user_id FROM saml_identities WHERE organization_id = $1 AND connection_id = $2 AND subject = $3)`
+
+// selectCandidate selects users with the kind of their connection.
+const selectCandidate = `SELECT (SELECT c.kind FROM connections AS c WHERE c.organization_id = users.organization_id AND c.id = users.connection_id), ` + userColumns + ` FROM users`
+
+// selectCandidates selects the users who may be a subject: by externalId, $2, if SCIM
+// states them, by userName, $3 or $4, and by e-mail address, $4; the last two are folded.
+// Of those who share a name, two are enough to know that several do.
+const selectCandidates = selectCandidate + ` WHERE organization_id = $1 AND id IN (
+	SELECT id FROM (SELECT u.id FROM connections AS c CROSS JOIN users AS u WHERE c.organization_id = $1 AND c.kind = 'scim'
+		AND u.organization_id = $1 AND u.connection_id = c.id AND u.external_id = $2 AND u.external_id <> '' LIMIT 2) AS x
+	UNION ALL SELECT id FROM users WHERE organization_id = $1 AND user_name_folded IN ($3, $4) AND user_name_folded <> ''
+	UNION ALL SELECT id FROM (SELECT id FROM users WHERE organization_id = $1 AND email_folded = $4
+		AND email_folded <> '' AND email_folded <> user_name_folded LIMIT 2) AS e) ORDER BY id`
+
+const (
+	insertStated = `INSERT INTO groups (organization_id, id, connection_id, kind, external_id, display_name, display_name_folded, resource, created_at, modified_at, revision)
+		SELECT $1, v.id, $2, 'saml', '', v.name, v.folded, '{}', $3, $3, 1 `
+	notStatedYet = ` WHERE NOT EXISTS (SELECT 1 FROM groups AS g WHERE g.organization_id = $1 AND g.connection_id = $2 AND g.display_name_folded = v.folded)
+		ORDER BY v.folded ON CONFLICT DO NOTHING`
+	insertMembership = `INSERT INTO memberships (organization_id, group_id, user_id)
+		SELECT organization_id, id, $3 FROM groups WHERE organization_id = $1 AND connection_id = $2 AND display_name_folded `
 )
 
 // below precedes a statement by the groups of a list, $2, and those nested in them, at

@@ -9,7 +9,7 @@ import (
 	"github.com/rolesync/rolesync/internal/fault"
 )
 
-const groupColumns = `id, connection_id, external_id, display_name, resource, created_at, modified_at, revision`
+const groupColumns = `id, connection_id, kind, external_id, display_name, resource, created_at, modified_at, revision`
 
 const selectGroup = `SELECT ` + groupColumns + ` FROM groups`
 
@@ -17,7 +17,7 @@ func scanGroup(r row, organization directory.OrganizationID) (directory.Group, e
 	g := directory.Group{Organization: organization}
 	var resource string
 	var created, modified int64
-	err := r.Scan(&g.ID, &g.Connection, &g.ExternalID, &g.DisplayName, &resource, &created, &modified, &g.Revision)
+	err := r.Scan(&g.ID, &g.Connection, &g.Kind, &g.ExternalID, &g.DisplayName, &resource, &created, &modified, &g.Revision)
 	g.Resource = json.RawMessage(resource)
 	g.CreatedAt, g.ModifiedAt = moment(created), moment(modified)
 	return g, err
@@ -62,12 +62,12 @@ func (tx *Tx) TouchGroup(id directory.GroupID, now time.Time) *Later[directory.G
 	return later
 }
 
-// CreateGroup stores a new group. A display name that is taken in the connection is
-// a Conflict.
+// CreateGroup stores a new group of a SCIM connection. A display name that is taken in
+// the connection is a Conflict.
 func (tx *Tx) CreateGroup(g directory.Group) {
 	tx.queue(statement{
-		sql: same(`INSERT INTO groups (organization_id, id, connection_id, external_id, display_name, display_name_folded, resource, created_at, modified_at, revision)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`),
+		sql: same(`INSERT INTO groups (organization_id, id, connection_id, kind, external_id, display_name, display_name_folded, resource, created_at, modified_at, revision)
+			VALUES ($1, $2, $3, 'scim', $4, $5, $6, $7, $8, $9, $10)`),
 		args: []any{tx.Organization, g.ID, tx.Connection, g.ExternalID, g.DisplayName, directory.Fold(g.DisplayName),
 			string(g.Resource), micros(g.CreatedAt), micros(g.ModifiedAt), g.Revision},
 		conflict: groupConflict(g),

@@ -68,9 +68,9 @@ func testMembers(t *testing.T, d *database) {
 		must[map[directory.GroupID][]directory.MemberID](t)(d.MembersOf(ctx, d.tenant(t).Organization, of, 0)), map[directory.GroupID][]directory.MemberID{})
 	groups := must[map[directory.UserID][]directory.Membership](t)(d.UserGroups(ctx, n.Organization, users))
 	equal(t, "UserGroups", groups, map[directory.UserID][]directory.Membership{
-		users[0]: {{Group: g.ID, Connection: n.Connection, DisplayName: "Admins"}, {Group: other.ID, Connection: n.Connection, DisplayName: "Others"}},
-		users[1]: {{Group: g.ID, Connection: n.Connection, DisplayName: "Admins"}},
-		users[2]: {{Group: g.ID, Connection: n.Connection, DisplayName: "Admins"}},
+		users[0]: {{Group: g.ID, Connection: n.Connection, Kind: directory.SCIM, DisplayName: "Admins"}, {Group: other.ID, Connection: n.Connection, Kind: directory.SCIM, DisplayName: "Others"}},
+		users[1]: {{Group: g.ID, Connection: n.Connection, Kind: directory.SCIM, DisplayName: "Admins"}},
+		users[2]: {{Group: g.ID, Connection: n.Connection, Kind: directory.SCIM, DisplayName: "Admins"}},
 	})
 	var locked *store.Later[[]directory.UserID]
 	n.change(t, func(tx *store.Tx) {

@@ -79,8 +79,8 @@ func (tx *Tx) RaiseGroups(groups []directory.GroupID, now time.Time) {
 	tx.queue(statement{sql: raiseGroups, args: []any{tx.Organization, strs(groups), micros(now)}})
 }
 
-// RaiseGroupsOf does what RaiseGroups does to the groups that a user is a member of, but
-// for some, and returns them with the next flush.
+// RaiseGroupsOf does what RaiseGroups does to the groups of SCIM connections that a user
+// is a member of, but for some, and returns them with the next flush.
 func (tx *Tx) RaiseGroupsOf(user directory.UserID, except []directory.GroupID, now time.Time) *Later[[]directory.GroupID] {
 	later := &Later[[]directory.GroupID]{}
 	tx.queue(statement{sql: raiseGroupsOf, args: []any{tx.Organization, user, strs(except), micros(now)}, each: collect(&later.value)})
@@ -97,11 +97,13 @@ func collect[T ~string](into *[]T) func(row) error {
 	}
 }
 
-// UserGroups returns the groups of each user, in order of group id: also those that it
-// is in only through nested groups, if the organization's rules count them.
+// UserGroups returns the groups of SCIM connections that each user is in, in order of
+// group id: also those that it is in only through nested groups, if the organization's
+// rules count them. A provider is not shown what another one states.
 func (s *Store) UserGroups(ctx context.Context, organization directory.OrganizationID, users []directory.UserID) (map[directory.UserID][]directory.Membership, error) {
 	groups := make(map[directory.UserID][]directory.Membership, len(users))
-	err := s.db.read(ctx, []statement{groupsOf(countedGroupsOfUsers, organization, users, func(user directory.UserID, held []directory.Membership) {
+	args := []any{organization, strs(users), directory.NestingDepth}
+	err := s.db.read(ctx, []statement{groupsOf(countedGroupsOfUsers, args, func(user directory.UserID, held []directory.Membership) {
 		groups[user] = held
 	})})
 	return groups, err
@@ -110,19 +112,20 @@ func (s *Store) UserGroups(ctx context.Context, organization directory.Organizat
 // selectGroupsOf gives two kinds of rows in one statement, so that they go together: if
 // a condition holds, which groups are in which, as far up as nesting is followed from the
 // users' own groups; and then the users' own groups. That costs what is nested, however
-// many the users are, and does not grow with the ways that lead to a group. CROSS JOIN has
+// many the users are, and does not grow with the ways that lead to a group. Of the users'
+// own groups, those are given for which another condition holds. CROSS JOIN has
 // SQLite, too, read the tables in the order in which they are named.
-func selectGroupsOf(users, condition string) string {
+func selectGroupsOf(users, condition, own string) string {
 	return `WITH RECURSIVE own AS (SELECT user_id, group_id FROM memberships WHERE organization_id = $1 AND user_id ` + users + `),
 	above (group_id, depth) AS (SELECT group_id, 0 FROM own WHERE ` + condition + `
 		UNION SELECT n.group_id, a.depth + 1 FROM above AS a CROSS JOIN nested_groups AS n
 			WHERE n.organization_id = $1 AND n.member_id = a.group_id AND a.depth < $3)
-	SELECT '' AS user_id, n.member_id, g.id, g.connection_id, g.display_name FROM (SELECT DISTINCT group_id FROM above WHERE depth < $3) AS a
+	SELECT '' AS user_id, n.member_id, g.id, g.connection_id, g.kind, g.display_name FROM (SELECT DISTINCT group_id FROM above WHERE depth < $3) AS a
 		CROSS JOIN nested_groups AS n CROSS JOIN groups AS g
 		WHERE n.organization_id = $1 AND n.member_id = a.group_id AND g.organization_id = $1 AND g.id = n.group_id
 	UNION ALL
-	SELECT o.user_id, '', g.id, g.connection_id, g.display_name FROM own AS o CROSS JOIN groups AS g
-		WHERE g.organization_id = $1 AND g.id = o.group_id
+	SELECT o.user_id, '', g.id, g.connection_id, g.kind, g.display_name FROM own AS o CROSS JOIN groups AS g
+		WHERE g.organization_id = $1 AND g.id = o.group_id AND ` + own + `
 	ORDER BY 1, 2, 3`
 }
 
@@ -131,7 +134,7 @@ const ifExpanded = `(SELECT expands_nested_groups FROM organizations WHERE id = 
 
 // groupsOf makes the statement that reads the groups of users, and calls each with all
 // of a user's, in order of group id. A user without groups is left out.
-func groupsOf(sql text, organization directory.OrganizationID, users []directory.UserID, each func(directory.UserID, []directory.Membership)) statement {
+func groupsOf(sql text, args []any, each func(directory.UserID, []directory.Membership)) statement {
 	nested := nesting{}
 	var last directory.UserID
 	var own []directory.Membership
@@ -142,12 +145,12 @@ func groupsOf(sql text, organization directory.OrganizationID, users []directory
 	}
 	return statement{
 		sql:  sql,
-		args: []any{organization, strs(users), directory.NestingDepth},
+		args: args,
 		each: func(r row) error {
 			var user directory.UserID
 			var member directory.GroupID
 			var m directory.Membership
-			if err := r.Scan(&user, &member, &m.Group, &m.Connection, &m.DisplayName); err != nil {
+			if err := r.Scan(&user, &member, &m.Group, &m.Connection, &m.Kind, &m.DisplayName); err != nil {
 				return err
 			}
 			if user == "" {

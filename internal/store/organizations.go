@@ -51,12 +51,13 @@ func (tx *Tx) CreateOrganization(o directory.Organization) {
 	})
 }
 
-// Basis is what an evaluation rests on besides facts: which rules, which roles, and
-// which generation of keys in Redis will receive the result.
+// Basis is what an evaluation rests on besides facts: which rules, which roles, whose
+// groups count, and which generation of keys in Redis will receive the result.
 type Basis struct {
 	RulesVersion   int64
 	CatalogVersion int64
 	Generation     int64
+	GroupAuthority
 }
 
 // Basis returns, with the next flush, the basis of the organization, which stays as
@@ -65,11 +66,13 @@ func (tx *Tx) Basis() *Later[Basis] {
 	later := &Later[Basis]{}
 	found := false
 	tx.queue(statement{
-		sql:  same(`SELECT o.rules_version, d.catalog_version, o.generation FROM organizations AS o, deployment AS d WHERE o.id = $1 AND d.id = 1`),
+		sql: same(`SELECT o.rules_version, d.catalog_version, o.generation, o.group_authority, o.scim_groups
+			FROM organizations AS o, deployment AS d WHERE o.id = $1 AND d.id = 1`),
 		args: []any{tx.Organization},
 		each: func(r row) error {
 			found = true
-			return r.Scan(&later.value.RulesVersion, &later.value.CatalogVersion, &later.value.Generation)
+			b := &later.value
+			return r.Scan(&b.RulesVersion, &b.CatalogVersion, &b.Generation, &b.Set, &b.SCIMGroups)
 		},
 		done: func(int64) error {
 			if !found {

@@ -17,6 +17,16 @@ type UserSearch struct {
 	Limit        int
 }
 
+// alsoNamed selects the users of the organization $1 by a name, and by the same folded:
+// each kind of name by its own index.
+func alsoNamed(name, folded string) string {
+	return `id IN (SELECT id FROM users WHERE organization_id = $1 AND id = ` + name + `
+		UNION ALL SELECT id FROM users WHERE organization_id = $1 AND user_name_folded = ` + folded + `
+		UNION ALL SELECT id FROM users WHERE organization_id = $1 AND email_folded = ` + folded + ` AND email_folded <> '' AND email_folded <> user_name_folded
+		UNION ALL SELECT u.id FROM connections AS c CROSS JOIN users AS u
+			WHERE c.organization_id = $1 AND u.organization_id = $1 AND u.connection_id = c.id AND u.external_id = ` + name + ` AND u.external_id <> '')`
+}
+
 // SearchUsers returns the selected users after a given one, in order of id.
 func (s *Store) SearchUsers(ctx context.Context, q UserSearch) ([]directory.User, error) {
 	where, args := ` WHERE organization_id = $1 AND id > $2`, []any{q.Organization, q.After, q.Limit}
@@ -27,7 +37,7 @@ func (s *Store) SearchUsers(ctx context.Context, q UserSearch) ([]directory.User
 	if q.Name != "" {
 		args = append(args, q.Name, directory.Fold(q.Name))
 		n := len(args)
-		where += fmt.Sprintf(" AND (id = $%[1]d OR user_name_folded = $%[2]d OR lower(email) = lower($%[1]d) OR external_id = $%[1]d)", n-1, n)
+		where += " AND " + alsoNamed(fmt.Sprintf("$%d", n-1), fmt.Sprintf("$%d", n))
 	}
 	users := []directory.User{}
 	err := s.db.read(ctx, []statement{{

@@ -26,7 +26,7 @@ func (s *Store) SeenGroups(ctx context.Context, organization directory.Organizat
 			g := SeenGroup{Group: directory.Group{Organization: organization}}
 			var resource string
 			var created, modified int64
-			if err := r.Scan(&g.ID, &g.Connection, &g.ExternalID, &g.DisplayName, &resource, &created, &modified, &g.Revision, &g.Members); err != nil {
+			if err := r.Scan(&g.ID, &g.Connection, &g.Kind, &g.ExternalID, &g.DisplayName, &resource, &created, &modified, &g.Revision, &g.Members); err != nil {
 				return err
 			}
 			g.Resource = json.RawMessage(resource)
@@ -43,11 +43,11 @@ func (s *Store) SeenGroups(ctx context.Context, organization directory.Organizat
 func (s *Store) GroupNames(ctx context.Context, organization directory.OrganizationID, after directory.GroupID, limit int) ([]directory.Membership, error) {
 	var groups []directory.Membership
 	err := s.db.read(ctx, []statement{{
-		sql:  same(`SELECT id, connection_id, display_name FROM groups WHERE organization_id = $1 AND id > $2 ORDER BY id LIMIT $3`),
+		sql:  same(`SELECT id, connection_id, kind, display_name FROM groups WHERE organization_id = $1 AND id > $2 ORDER BY id LIMIT $3`),
 		args: []any{organization, after, limit},
 		each: func(r row) error {
 			var m directory.Membership
-			if err := r.Scan(&m.Group, &m.Connection, &m.DisplayName); err != nil {
+			if err := r.Scan(&m.Group, &m.Connection, &m.Kind, &m.DisplayName); err != nil {
 				return err
 			}
 			groups = append(groups, m)

@@ -219,7 +219,7 @@ func (n tenant) newUser(userName string) directory.User {
 func (n tenant) newGroup(name string) directory.Group {
 	now := directory.Now()
 	return directory.Group{
-		ID: directory.NewGroupID(), Organization: n.Organization, Connection: n.Connection, DisplayName: name,
+		ID: directory.NewGroupID(), Organization: n.Organization, Connection: n.Connection, Kind: directory.SCIM, DisplayName: name,
 		Resource: json.RawMessage(`{"displayName":"x"}`), CreatedAt: now, ModifiedAt: now, Revision: 1,
 	}
 }

@@ -12,10 +12,12 @@ import (
 // to user_tallies, and the number is their sum.
 
 // tally notes that the transaction's connection has more users, or fewer.
-func (tx *Tx) tally(delta int) {
+func (tx *Tx) tally(delta int) { tx.tallyOf(tx.Connection, delta) }
+
+func (tx *Tx) tallyOf(connection directory.ConnectionID, delta int) {
 	tx.queue(statement{
 		sql:  same(`INSERT INTO user_tallies (organization_id, connection_id, id, delta) VALUES ($1, $2, $3, $4)`),
-		args: []any{tx.Organization, tx.Connection, directory.NewChangeID(), delta},
+		args: []any{tx.Organization, connection, directory.NewChangeID(), delta},
 	})
 }
 

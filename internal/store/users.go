@@ -8,7 +8,9 @@ import (
 	"github.com/rolesync/rolesync/internal/fault"
 )
 
-const selectUser = `SELECT id, connection_id, external_id, user_name, display_name, email, active, resource, created_at, modified_at, revision FROM users`
+const userColumns = `id, connection_id, external_id, user_name, display_name, email, active, resource, created_at, modified_at, revision`
+
+const selectUser = `SELECT ` + userColumns + ` FROM users`
 
 func scanUser(r row, organization directory.OrganizationID) (directory.User, error) {
 	u := directory.User{Organization: organization}
@@ -46,9 +48,9 @@ func (tx *Tx) User(id directory.UserID) (directory.User, error) {
 // organization is a Conflict.
 func (tx *Tx) CreateUser(u directory.User) {
 	tx.queue(statement{
-		sql: same(`INSERT INTO users (organization_id, id, connection_id, external_id, user_name, user_name_folded, display_name, email, active, resource, created_at, modified_at, revision)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`),
-		args: []any{tx.Organization, u.ID, tx.Connection, u.ExternalID, u.UserName, directory.Fold(u.UserName), u.DisplayName, u.Email, u.Active,
+		sql: same(`INSERT INTO users (organization_id, id, connection_id, external_id, user_name, user_name_folded, display_name, email, email_folded, active, resource, created_at, modified_at, revision)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`),
+		args: []any{tx.Organization, u.ID, tx.Connection, u.ExternalID, u.UserName, directory.Fold(u.UserName), u.DisplayName, u.Email, directory.Fold(u.Email), u.Active,
 			string(u.Resource), micros(u.CreatedAt), micros(u.ModifiedAt), u.Revision},
 		conflict: userConflict(u),
 		grows:    grown{users: 1},
@@ -60,9 +62,9 @@ func (tx *Tx) CreateUser(u directory.User) {
 // the connection has none of that id.
 func (tx *Tx) PutUser(u directory.User) {
 	tx.queue(statement{
-		sql: same(`UPDATE users SET external_id = $4, user_name = $5, user_name_folded = $6, display_name = $7, email = $8, active = $9, resource = $10, modified_at = $11, revision = $12
+		sql: same(`UPDATE users SET external_id = $4, user_name = $5, user_name_folded = $6, display_name = $7, email = $8, email_folded = $9, active = $10, resource = $11, modified_at = $12, revision = $13
 			WHERE organization_id = $1 AND connection_id = $2 AND id = $3`),
-		args: []any{tx.Organization, tx.Connection, u.ID, u.ExternalID, u.UserName, directory.Fold(u.UserName), u.DisplayName, u.Email, u.Active,
+		args: []any{tx.Organization, tx.Connection, u.ID, u.ExternalID, u.UserName, directory.Fold(u.UserName), u.DisplayName, u.Email, directory.Fold(u.Email), u.Active,
 			string(u.Resource), micros(u.ModifiedAt), u.Revision},
 		conflict: userConflict(u),
 		done:     found("user", string(u.ID)),
@@ -89,11 +91,16 @@ func userConflict(u directory.User) func(string) error {
 	}
 }
 
-// DeleteUser removes a user that User has locked, with all memberships; NotFound, with
+// DeleteUser removes a user that User has locked, with all memberships and the subjects
+// of SAML connections that it was; NotFound, with
 // the next flush, when the connection has none of that id.
 func (tx *Tx) DeleteUser(id directory.UserID) {
 	tx.queue(statement{
 		sql:  same(`DELETE FROM memberships WHERE organization_id = $1 AND user_id = $2`),
+		args: []any{tx.Organization, id},
+	})
+	tx.queue(statement{
+		sql:  same(`DELETE FROM saml_identities WHERE organization_id = $1 AND user_id = $2`),
 		args: []any{tx.Organization, id},
 	})
 	tx.queue(statement{

@@ -77,13 +77,18 @@ func SelfSigned(key crypto.Signer, name string, notAfter time.Time) *x509.Certif
 		NotBefore:    notAfter.AddDate(-10, 0, 0),
 		NotAfter:     notAfter,
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	return certified(template, template, key, key)
+}
+
+// certified returns a certificate of a key pair that the issuer's key has signed.
+func certified(template, issuer *x509.Certificate, key, issuing crypto.Signer) *x509.Certificate {
+	der, err := x509.CreateCertificate(rand.Reader, template, issuer, key.Public(), issuing)
 	if err != nil {
-		panic(fmt.Errorf("samltest: certificate of %s: %w", name, err))
+		panic(fmt.Errorf("samltest: certificate of %s: %w", template.Subject.CommonName, err))
 	}
 	certificate, err := x509.ParseCertificate(der)
 	if err != nil {
-		panic(fmt.Errorf("samltest: certificate of %s: %w", name, err))
+		panic(fmt.Errorf("samltest: certificate of %s: %w", template.Subject.CommonName, err))
 	}
 	return certificate
 }

@@ -65,7 +65,7 @@ const Life = 5 * time.Minute
 // cannot be made: then the test is wrong.
 func (p *Provider) Response(m Message) []byte {
 	m = p.filled(m)
-	response := shaped(m)
+	prolog, response := shaped(m)
 	if m.Edit != nil {
 		m.Edit(response)
 	}
@@ -87,7 +87,7 @@ func (p *Provider) Response(m Message) []byte {
 	if m.Tamper != nil {
 		m.Tamper(response)
 	}
-	text := response.String()
+	text := prolog + response.String()
 	if m.Bytes != nil {
 		text = m.Bytes(text)
 	}
@@ -112,7 +112,7 @@ func (p *Provider) filled(m Message) Message {
 	if m.Now.IsZero() {
 		m.Now = time.Now()
 	}
-	m.Signature = p.signing(m.Signature)
+	m.Signature = dress(m.Shape, p.signing(m.Signature))
 	return m
 }
 

@@ -35,9 +35,7 @@ func Shapes() []string {
 // GroupAttribute returns the name of the attribute that carries the groups in a shape.
 func GroupAttribute(shape string) string {
 	switch shape {
-	case "adfs":
-		return "http://schemas.xmlsoap.org/claims/Group"
-	case "auth0":
+	case "adfs", "auth0":
 		return "http://schemas.xmlsoap.org/claims/Group"
 	case "entra":
 		return "http://schemas.microsoft.com/ws/2008/06/identity/claims/groups"
@@ -52,8 +50,19 @@ func GroupAttribute(shape string) string {
 	}
 }
 
-// shaped returns the response of a message in its shape, unsigned.
-func shaped(m Message) *Element {
+// dress fills in how a product writes its signatures.
+func dress(shape string, s Signature) Signature {
+	if s.Prefix == "" {
+		s.Prefix = map[string]string{"auth0": "-", "entra": "-", "keycloak": "dsig", "pysaml2": "ns2"}[shape]
+	}
+	if s.Prefixes == nil && shape == "okta" {
+		s.Prefixes = []string{"xs"}
+	}
+	return s
+}
+
+// shaped returns the response of a message in its shape, unsigned, and what stands before it.
+func shaped(m Message) (prolog string, response *Element) {
 	// Everything is put in as XML has it, so the shapes need no escaping of their own.
 	data := map[string]any{
 		"ID": quoted(m.ID), "ResponseID": "_r" + quoted(strings.TrimPrefix(m.ID, "_")),
@@ -75,9 +84,13 @@ func shaped(m Message) *Element {
 	if err := shapes.ExecuteTemplate(&b, m.Shape+".xml", data); err != nil {
 		panic(fmt.Errorf("samltest: %w", err))
 	}
-	response := parse(b.String())
+	text := b.String()
+	if strings.HasPrefix(text, "<?xml") {
+		prolog = text[:strings.Index(text, "?>")+2]
+	}
+	response = parse(text)
 	addClaims(response, m.Attributes)
-	return response
+	return prolog, response
 }
 
 // addClaims adds attributes to the statement, named as the shape names its elements.

@@ -117,6 +117,7 @@ func (s *signer) sign(tb testing.TB, document, id string, options ...func(*dsig.
 		tb.Fatal(err)
 	}
 	el.InsertChildAt(1, sig)
+	doc.WriteSettings = etree.WriteSettings{CanonicalText: true, CanonicalAttrVal: true} // keeps CR
 	written, err := doc.WriteToString()
 	if err != nil {
 		tb.Fatal(err)

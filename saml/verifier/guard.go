@@ -12,6 +12,7 @@ import "strings"
 //	Response, LogoutRequest, …            nowhere else
 //	ID, Id, id, xml:id                    each value once
 //	prefix:ID                             refused: goxmldsig would take it for ID
+//	these names in another namespace      refused: somebody may compare local names only
 type guard struct {
 	root name // that the message must have
 
@@ -44,6 +45,11 @@ func (g *guard) element(open []frame) *Refusal {
 	}
 	if refusal := g.identify(top); refusal != nil {
 		return refusal
+	}
+	for _, known := range [...]name{assertionName, encryptedName, signatureName} {
+		if this.tag == known.tag && this.space != known.space {
+			return refuse(Malformed, "the message has an element %s of the namespace %s", this.tag, quote(this.space))
+		}
 	}
 	switch this {
 	case assertionName, encryptedName:

@@ -60,7 +60,7 @@ func (r *run) judge(response, el *etree.Element) (*Assertion, *Refusal) {
 		a.AuthnInstant, a.SessionNotOnOrAfter = current.instant, current.sessionNotOnOrAfter
 	}
 	if refusal := r.checks(check{"second_opinion", func() (string, *Refusal) {
-		return "", secondOpinion(e, response, s, fitting, current, r.by)
+		return "", secondOpinion(e, response, s, fitting, r.by)
 	}}); refusal != nil {
 		return nil, refusal
 	}

@@ -22,7 +22,7 @@ func (r *run) outer(response *etree.Element, signed bool) *Refusal {
 			return destination(response, e.ACSURL, signed)
 		}},
 		check{"issuer", func() (string, *Refusal) {
-			issuer, refusal := readIssuer(response, false)
+			issuer, refusal := readIssuer(response, signed) // profiles, section 4.1.4.2
 			if refusal == nil && issuer != "" && issuer != e.Provider {
 				refusal = refuse(BadIssuer, "the Response is from %s, not %s", quote(issuer), quote(e.Provider))
 			}

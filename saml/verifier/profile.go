@@ -86,6 +86,8 @@ func (e *Expectation) valid(c *conditions) *Refusal {
 		return refuse(NotYetValid, "the Conditions begin at %s, and it is %s", stamp(c.notBefore), stamp(e.Now))
 	case c.bounded && e.over(c.notOnOrAfter):
 		return refuse(Expired, "the Conditions ended at %s, and it is %s", stamp(c.notOnOrAfter), stamp(e.Now))
+	case c.bounded && !c.notBefore.Before(c.notOnOrAfter): // core, section 2.5.1.2
+		return refuse(BadConditions, "the Conditions begin at %s, and end at %s", stamp(c.notBefore), stamp(c.notOnOrAfter))
 	}
 	return nil
 }

@@ -28,7 +28,7 @@ func (b *rebuilt) move(el *etree.Element) {
 	if b.offset == 0 {
 		return
 	}
-	for _, key := range [...]string{"IssueInstant", "NotBefore", "NotOnOrAfter", "AuthnInstant", "SessionNotOnOrAfter"} {
+	for _, key := range [...]string{"IssueInstant", "NotBefore", "NotOnOrAfter"} {
 		if at, there, refusal := instant(el, key); there && refusal == nil {
 			el.CreateAttr(key, at.Add(b.offset).Format(time.RFC3339Nano))
 		}
@@ -37,7 +37,7 @@ func (b *rebuilt) move(el *etree.Element) {
 
 // assertion builds the assertion, with an empty Signature, which makes the library ask for
 // it to be verified.
-func (b *rebuilt) assertion(e *Expectation, s *statement, c *confirmation, a *authn) *etree.Element {
+func (b *rebuilt) assertion(e *Expectation, s *statement, c *confirmation) *etree.Element {
 	mark := &etree.Element{Space: "mark", Tag: "Signature"}
 	mark.CreateAttr("xmlns:mark", signatureSpace)
 
@@ -45,14 +45,6 @@ func (b *rebuilt) assertion(e *Expectation, s *statement, c *confirmation, a *au
 	conditions := b.element(s.conditions.el, b.audience(s.conditions.el, e.EntityID))
 	if !s.conditions.bounded {
 		conditions.CreateAttr("NotOnOrAfter", c.notOnOrAfter.Add(b.offset).Format(time.RFC3339Nano))
-	}
-	var statement *etree.Element
-	if a != nil {
-		var context *etree.Element
-		if el := only(a.el, assertionSpace, "AuthnContext"); el != nil {
-			context = b.element(el, copyOf(only(el, assertionSpace, "AuthnContextClassRef")))
-		}
-		statement = b.element(a.el, context)
 	}
 	return b.element(s.el,
 		copyOf(only(s.el, assertionSpace, "Issuer")),
@@ -62,7 +54,6 @@ func (b *rebuilt) assertion(e *Expectation, s *statement, c *confirmation, a *au
 			b.element(c.el, b.element(only(c.el, assertionSpace, "SubjectConfirmationData"))),
 		),
 		conditions,
-		statement,
 	)
 }
 

@@ -32,14 +32,13 @@ var setup = sync.OnceFunc(func() {
 //	  Assertion               its attributes and Issuer
 //	    Subject               its NameID; the one confirmation that holds (it wants all to)
 //	    Conditions            its times; ours as the one audience (it wants ours to be last)
-//	    AuthnStatement        the one that counts, with its class of context
 //
-// Attributes are left out: it decides nothing by them. A Conditions without NotOnOrAfter,
+// Statements are left out: it decides nothing by them. A Conditions without NotOnOrAfter,
 // which it takes for one that ended in the year 1, gets that of the confirmation.
 //
 // The signature of this message is not verified by RSA once more. The library asks sealed
 // instead, which accepts one Assertion only: that which was built here.
-func secondOpinion(e *Expectation, response *etree.Element, s *statement, c *confirmation, a *authn, by *x509.Certificate) *Refusal {
+func secondOpinion(e *Expectation, response *etree.Element, s *statement, c *confirmation, by *x509.Certificate) *Refusal {
 	setup()
 	b := &rebuilt{}
 	// The library has a clock of its own. Where ours is another, as in tests, the times
@@ -47,7 +46,7 @@ func secondOpinion(e *Expectation, response *etree.Element, s *statement, c *con
 	if offset := crewjam.TimeNow().Sub(e.Now); offset.Abs() > 10*time.Second {
 		b.offset = offset
 	}
-	assertion := b.assertion(e, s, c, a)
+	assertion := b.assertion(e, s, c)
 	seal, err := exclusiveForm(assertion)
 	if err != nil {
 		return refuse(BadSecondOpinion, "the verified assertion has no canonical form: %v", err)
@@ -85,8 +84,6 @@ func secondOpinion(e *Expectation, response *etree.Element, s *statement, c *con
 		return refuse(BadSecondOpinion, "the library read the assertion %s of %s, not %s of %s", quote(said.ID), quote(said.Issuer.Value), quote(s.id), quote(s.issuer))
 	case said.Subject == nil || said.Subject.NameID == nil || said.Subject.NameID.Value != s.nameID.Value:
 		return refuse(BadSecondOpinion, "the library read another NameID than %s", quote(s.nameID.Value))
-	case len(said.AuthnStatements) > 1 || a != nil && (len(said.AuthnStatements) == 0 || said.AuthnStatements[0].SessionIndex != a.sessionIndex):
-		return refuse(BadSecondOpinion, "the library read another session than %s", quote(a.sessionIndex))
 	}
 	return nil
 }

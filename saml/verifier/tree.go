@@ -79,7 +79,8 @@ func instant(el *etree.Element, key string) (time.Time, bool, *Refusal) {
 		return time.Time{}, false, nil
 	}
 	for _, layout := range [...]string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999"} {
-		if t, err := time.Parse(layout, v); err == nil {
+		// time.Parse takes a comma for the point.
+		if t, err := time.Parse(layout, v); err == nil && !strings.Contains(v, ",") {
 			return t.UTC(), true, nil
 		}
 	}
