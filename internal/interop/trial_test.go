@@ -13,7 +13,7 @@ import (
 func testLogin(t *testing.T, w *world, p *provider) {
 	c := w.connect(t, p, "test", nil)
 	person := people()[1]
-	path := "/organizations/" + c.organization + "/connections/" + c.id + "/saml/tests"
+	path := c.path() + "/saml/tests"
 	var begun struct{ ID, URL string }
 	w.admin(t, "POST", path, nil, &begun)
 	b := newBrowser(t, person)
@@ -59,7 +59,7 @@ func testLogin(t *testing.T, w *world, p *provider) {
 		t.Errorf("the test login would give the roles %v, want admin among them", roles)
 	}
 	var users struct{ Items []any }
-	w.admin(t, "GET", "/organizations/"+c.organization+"/users", nil, &users)
+	w.admin(t, "GET", "/organizations/"+c.Organization+"/users", nil, &users)
 	if len(users.Items) > 0 {
 		t.Errorf("the test login has left users: %v", users.Items)
 	}

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -101,10 +100,11 @@ func (w *world) admin(t *testing.T, method, path string, body, into any) {
 // trusts it.
 type connection struct {
 	*world
-	provider     *provider
-	organization string
-	id           string
-	url          string // of its pages: …/saml/conn_…
+	*harness.Tenant // its organization, with a SCIM connection beside
+	provider        *provider
+	name            string // under which the provider keeps our metadata
+	id              string
+	url             string // of its pages: …/saml/conn_…
 }
 
 // connect makes an organization and its connection to a provider, as an administrator
@@ -126,9 +126,20 @@ func (w *world) connect(t *testing.T, p *provider, name string, settings map[str
 		ID string `json:"id"`
 	}
 	w.admin(t, "POST", "/organizations/"+tenant.Organization+"/connections", map[string]any{"name": p.name, "kind": "saml", "saml": saml}, &created)
-	c := &connection{world: w, provider: p, organization: tenant.Organization, id: created.ID, url: w.service.URL() + "/saml/" + created.ID}
-	p.trust(t, name, fetch(t, c.url+"/metadata"))
+	c := &connection{world: w, Tenant: tenant, provider: p, name: name, id: created.ID, url: w.service.URL() + "/saml/" + created.ID}
+	c.tellMetadata(t)
 	return c
+}
+
+// tellMetadata gives the provider our metadata as it is now.
+func (c *connection) tellMetadata(t *testing.T) {
+	t.Helper()
+	c.provider.trust(t, c.name, fetch(t, c.url+"/metadata"))
+}
+
+// path is that of the connection in the admin API.
+func (c *connection) path() string {
+	return "/organizations/" + c.Organization + "/connections/" + c.id
 }
 
 // attempt is a login that an application has asked for.
@@ -203,7 +214,7 @@ func (c *connection) redeem(t *testing.T, b *browser, end page, state, verifier 
 // epoch is that of a person in Redis.
 func (c *connection) epoch(t *testing.T, subject string) int64 {
 	t.Helper()
-	a, err := c.claims.Assignment(t.Context(), c.organization, subject)
+	a, err := c.claims.Assignment(t.Context(), c.Organization, subject)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -254,7 +265,7 @@ func (c *connection) failures(t *testing.T) []failure {
 	}
 	deadline := time.Now().Add(5 * time.Second)
 	for len(list.Items) == 0 && time.Now().Before(deadline) {
-		c.admin(t, "GET", fmt.Sprintf("/organizations/%s/connections/%s/failures", c.organization, c.id), nil, &list)
+		c.admin(t, "GET", c.path()+"/failures", nil, &list)
 		select {
 		case <-t.Context().Done():
 		case <-time.After(50 * time.Millisecond):

@@ -38,7 +38,7 @@ function serviceProvider(query) {
   const request = samlify.Utility.inflateString(query.SAMLRequest);
   for (const file of fs.readdirSync(path.join(folder, 'sp'))) {
     const sp = samlify.ServiceProvider({ metadata: read(`sp/${file}`) });
-    if (request.includes(`>${sp.entityMeta.getEntityID()}<`)) return { sp, encrypt: file === 'encrypted.xml' };
+    if (request.includes(`>${sp.entityMeta.getEntityID()}<`)) return { sp, encrypt: file.startsWith('encrypted') };
   }
   throw new Error('unknown service provider');
 }

@@ -27,9 +27,9 @@ function serviceProvider(entityID) {
   for (const file of fs.readdirSync(path.join(folder, 'sp'))) {
     const root = new DOMParser().parseFromString(read(`sp/${file}`)).documentElement;
     if (root.getAttribute('entityID') !== entityID) continue;
-    const sp = { entityID, encrypt: file === 'encrypted.xml' };
+    const sp = { entityID, encrypt: file.startsWith('encrypted') };
     for (const k of Array.from(root.getElementsByTagNameNS(METADATA, 'KeyDescriptor'))) {
-      sp[k.getAttribute('use')] = pem(k.getElementsByTagNameNS(SIGNATURE, 'X509Certificate')[0].textContent);
+      sp[k.getAttribute('use')] ??= pem(k.getElementsByTagNameNS(SIGNATURE, 'X509Certificate')[0].textContent);
     }
     for (const acs of Array.from(root.getElementsByTagNameNS(METADATA, 'AssertionConsumerService'))) {
       if (acs.getAttribute('Binding') === POST) sp.acs = acs.getAttribute('Location');
