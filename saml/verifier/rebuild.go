@@ -11,9 +11,15 @@ type rebuilt struct {
 	offset time.Duration // how far to move all times; 0: leave them as they were written
 }
 
-// element copies an element with its attributes and the given children.
+// element copies an element with its attributes and the given children. Attributes of other
+// namespaces are left out: the library would take x:Recipient for Recipient.
 func (b *rebuilt) element(el *etree.Element, children ...*etree.Element) *etree.Element {
-	made := &etree.Element{Space: el.Space, Tag: el.Tag, Attr: append([]etree.Attr(nil), el.Attr...)}
+	made := &etree.Element{Space: el.Space, Tag: el.Tag}
+	for _, attribute := range el.Attr {
+		if attribute.Space == "" || attribute.Space == "xmlns" {
+			made.Attr = append(made.Attr, attribute)
+		}
+	}
 	for _, child := range children {
 		if child != nil {
 			made.AddChild(child)
@@ -57,7 +63,8 @@ func (b *rebuilt) assertion(e *Expectation, s *statement, c *confirmation) *etre
 	)
 }
 
-// audience builds the one restriction that names us, of the first that does.
+// audience builds the one restriction that names us, of the first that does. If none does,
+// it is one that names nobody, which the library refuses: it would accept none at all.
 func (b *rebuilt) audience(conditions *etree.Element, ours string) *etree.Element {
 	for _, restriction := range children(conditions, assertionSpace, "AudienceRestriction") {
 		for _, audience := range children(restriction, assertionSpace, "Audience") {
@@ -66,7 +73,7 @@ func (b *rebuilt) audience(conditions *etree.Element, ours string) *etree.Elemen
 			}
 		}
 	}
-	return nil
+	return &etree.Element{Space: conditions.Space, Tag: "AudienceRestriction"}
 }
 
 // response wraps the assertion as the response was.
