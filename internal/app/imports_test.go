@@ -51,6 +51,7 @@ var mayImport = map[string][]string{
 	"internal/testserver": {},
 	"internal/bench":      {"claims", "internal/harness", "internal/testserver", "sync"},
 	"internal/badtimes":   {},
+	"internal/interop":    {},
 	"saml/samltest":       {},
 }
 
