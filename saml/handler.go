@@ -89,7 +89,7 @@ func (c *call) possible(methods []string) error {
 		}
 	}
 	c.w.Header().Set("Allow", strings.Join(methods, ", "))
-	c.find() // if there is such a connection, its admin is told
+	_ = c.find() // if there is such a connection, its admin is told
 	return &refusal{code: "method", detail: c.Method + " is not possible here; possible is " + strings.Join(methods, ", "), status: http.StatusMethodNotAllowed}
 }
 
