@@ -66,11 +66,11 @@ func ofVerifier(v *verifier.Refusal) *refusal {
 func ofLogin(code rolesync.Refusal, l rolesync.Login) *refusal {
 	person := quote(l.UserName)
 	sentence := map[rolesync.Refusal]string{
-		"replayed":      "the assertion " + quote(l.Message) + " was used before",
-		"user_inactive": "the user " + person + " is deactivated",
-		"user_unknown":  "there is no user " + person + ", and the connection does not make one: SCIM provides the users, or just-in-time creation is off",
-		"user_conflict": "the names of " + person + " belong to another user, whom the connection does not speak for",
-		"login_denied":  "no rule gives " + person + " a role, and the organization's rules deny a login then",
+		rolesync.Replayed:     "the assertion " + quote(l.Message) + " was used before",
+		rolesync.UserInactive: "the user " + person + " is deactivated",
+		rolesync.UserUnknown:  "there is no user " + person + ", and the connection does not make one: SCIM provides the users, or just-in-time creation is off",
+		rolesync.UserConflict: "the names of " + person + " belong to another user, whom the connection does not speak for",
+		rolesync.LoginDenied:  "no rule gives " + person + " a role, and the organization's rules deny a login then",
 	}[code]
 	if sentence == "" {
 		sentence = "the login of " + person + " was refused"
