@@ -291,6 +291,7 @@ func (m *machine) CreateUser(r *rapid.T) {
 	made.saml, made.userName, made.externalID, made.email, made.active = false, u.UserName, u.ExternalID, u.Email, u.Active
 	m.model.scimUsers = true
 	m.model.appeared(adopted, u.UserName, u.ExternalID)
+	m.model.appeared(adopted, string(adopted), "")
 }
 
 func (m *machine) PutUser(r *rapid.T) {
