@@ -77,7 +77,7 @@ func (l *loader) checkSealingKeys() {
 		key = strings.TrimSpace(key)
 		match := sealingKey.FindStringSubmatch(key)
 		if match != nil {
-			_, err := base64.StdEncoding.DecodeString(match[1])
+			_, err := base64.StdEncoding.Strict().DecodeString(match[1])
 			if err != nil {
 				match = nil
 			}

@@ -25,6 +25,7 @@ func TestAuthority(t *testing.T) {
 			{"auto is scim with its first group", testFirstGroup},
 			{"the first group of many at once", testFirstGroupsAtOnce},
 			{"explained", testExplainAuthority},
+			{"nested groups", testNestedLogin},
 			{"people sign in while scim pushes its first group", testFirstGroupWhileSigningIn},
 		} {
 			t.Run(c.name, func(t *testing.T) {
@@ -208,5 +209,34 @@ func TestAuthorityChangesWhileSigningIn(t *testing.T) {
 	})
 	for _, s := range services {
 		s.wantSettled(t)
+	}
+}
+
+// Groups that are nested in groups of SCIM count for a login as they do for SCIM.
+func testNestedLogin(t *testing.T, s sso) {
+	n := s.tenant
+	user := n.user(t, "anna@example.com")
+	inner := n.group(t, "Inner", user)
+	outer := n.group(t, "Admins")
+	n.change(t, addMembers(outer, string(inner)))
+	for _, expand := range []bool{true, false} {
+		set := ruleSet
+		set.ExpandNestedGroups = expand
+		if _, err := n.PublishRules(t.Context(), n.by, set, rolesync.AnyVersion, ""); err != nil {
+			t.Fatal(err)
+		}
+		want, outcome := []mapping.RoleKey{"member"}, mapping.NestedOnly
+		if expand {
+			want, outcome = []mapping.RoleKey{"admin"}, mapping.Matched
+		}
+		for range 2 {
+			equal(t, "roles of a login", s.in(t, login("anna", "Sales")).Assignment.Roles, want)
+		}
+		why, _, err := s.PreviewLogin(t.Context(), s.by, login("anna", "Sales"))
+		if err != nil || why.Rules[0].Outcome != outcome {
+			t.Errorf("the rule is explained as %+v, %v; want %s", why.Rules, err, outcome)
+		}
+		n.workOff(t)
+		s.wantRoles(t, user, want...)
 	}
 }

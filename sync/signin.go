@@ -22,6 +22,7 @@ type signIn struct {
 	now    time.Time
 	basis  *Later[store.Basis]
 	who    store.Identified
+	whole  bool // the facts have what the user is in only through nested groups
 
 	joined, left []string // names of groups, for the audit
 
@@ -114,7 +115,17 @@ func (s *signIn) read(u directory.User) error {
 	}
 	s.who = store.Identified{Known: true, Subject: subjects.Get()[0]}
 	s.who.Facts.User = u
+	s.whole = true
 	return nil
+}
+
+// complete reads what the user is in only through nested groups. Few rule sets look at
+// that, and nothing that a login states is nested.
+func (s *signIn) complete() error {
+	if s.whole || !slices.ContainsFunc(s.who.Facts.Groups, func(m directory.Membership) bool { return m.Kind == directory.SCIM }) {
+		return nil
+	}
+	return s.read(s.who.Facts.User)
 }
 
 // create makes a user of the person.
@@ -221,6 +232,11 @@ func (s *signIn) decide() error {
 	if err != nil {
 		return err
 	}
+	if program.ExpandsNestedGroups() {
+		if err := s.complete(); err != nil {
+			return err
+		}
+	}
 	s.who.Facts.Authority = basis.InEffect()
 	s.in.Assignment = program.Evaluate(s.who.Facts)
 	next, differs := record(s.tx, s.by, s.now, s.who.Subject, s.in.Assignment)
@@ -247,6 +263,9 @@ func (s *signIn) explain() (mapping.Explanation, error) {
 	basis := s.basis.Get()
 	program, err := s.engine.programs.get(s.tx, basis)
 	if err != nil {
+		return mapping.Explanation{}, err
+	}
+	if err := s.complete(); err != nil {
 		return mapping.Explanation{}, err
 	}
 	facts := s.who.Facts

@@ -39,9 +39,15 @@ type Warning struct {
 	Message string // what it is, and what to do
 }
 
-// personal are the codes of refusals that are about the person or the browser, and say
-// nothing of the connection.
-var personal = []string{"user_inactive", "user_unknown", "user_conflict", "login_denied", "email_domain", "replayed", "cookie", "relay_state"}
+// elsewhere are the codes of refusals that are about the person, the browser or the
+// application, and say nothing of the connection.
+var elsewhere = []string{
+	"user_inactive", "user_unknown", "user_conflict", "login_denied", "email_domain",
+	"replayed", "cookie", "relay_state", "method", "invalid_request", "application", "connection_disabled",
+}
+
+// unsigned are the codes of refusals that another certificate would mend.
+var unsigned = []string{"signature", "unsigned", "issuer"}
 
 // samlHealth adds what only SAML connections have, and says how logins go.
 func (s *Service) samlHealth(ctx context.Context, h *Health, c Connection, scope store.Scope) error {
@@ -98,7 +104,7 @@ func samlStatus(c Connection, h *Health, failures []Failure) (Status, string) {
 		}
 		of := f.Kind == KindLogin || f.Kind == KindLogout || f.Kind == store.KindAuth
 		switch {
-		case of && !slices.Contains(personal, f.Code):
+		case of && !slices.Contains(elsewhere, f.Code):
 			return Failing, samlReason(f, succeeded)
 		case of && refused == nil:
 			refused = &failures[i]
@@ -106,7 +112,7 @@ func samlStatus(c Connection, h *Health, failures []Failure) (Status, string) {
 	}
 	switch {
 	case refused != nil:
-		return Healthy, fmt.Sprintf("The newest %s, at %s, was refused because of the person or the browser, not of the connection (%s): %s.",
+		return Healthy, fmt.Sprintf("The newest %s, at %s, was refused for what has nothing to do with the connection (%s): %s.",
 			refused.Kind, refused.At.UTC().Format(time.RFC3339), refused.Code, strings.TrimRight(refused.Detail, "."))
 	case !succeeded.IsZero():
 		return Healthy, "The newest login succeeded."
@@ -123,8 +129,12 @@ func samlReason(f Failure, succeeded time.Time) string {
 	}
 	at, detail := f.At.UTC().Format(time.RFC3339), strings.TrimRight(f.Detail, ".")
 	if f.Kind == store.KindAuth {
-		return fmt.Sprintf("The newest message, at %s, was refused before anything in it was known to be signed by the identity provider (%s): %s. "+
-			"Its certificate or its settings are not those of this connection, unless a stranger tries; %s.", at, f.Code, detail, since)
+		hint := ""
+		if slices.Contains(unsigned, f.Code) {
+			hint = "; unless a stranger tries, the provider has another certificate than this connection"
+		}
+		return fmt.Sprintf("The newest message, at %s, was refused before anything in it was known to be signed by the identity provider (%s): %s%s; %s.",
+			at, f.Code, detail, hint, since)
 	}
 	return fmt.Sprintf("The newest %s, at %s, was refused (%s): %s; %s.", f.Kind, at, f.Code, detail, since)
 }
@@ -193,7 +203,7 @@ func expiries(warn func(code, format string, args ...any), c Connection, now tim
 		switch {
 		case threshold(left) == 0:
 		case left >= 0 && known.NotAfter.Equal(last):
-			warn("certificate_expires", "The provider's certificate %s ends on %s, in %d days: %s.", name, end, daysLeft(known.NotAfter, now), renew(c))
+			warn("certificate_expires", "The provider's certificate %s ends on %s, in %d days: %s.", name, end, daysLeft(known.NotAfter, now)+1, renew(c))
 		case left < 0 && known.NotAfter.Equal(last):
 			warn("certificate_expired", "The provider's certificate %s has ended on %s. Logins still work, since its key counts, but the provider may change it any time: %s.", name, end, renew(c))
 		case left < 0:

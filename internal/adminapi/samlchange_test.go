@@ -418,18 +418,18 @@ func TestHealthOfSAML(t *testing.T) {
 		reason     string
 		warnings   string
 	}{
-		{store.KindAuth, "signature", "failing", "The newest message, at 2026-03-01T10:01:00Z, was refused before anything in it was known to be signed by the identity provider (signature): it is so. Its certificate or its settings are not those of this connection, unless a stranger tries; none has succeeded yet.", ""},
+		{store.KindAuth, "signature", "failing", "The newest message, at 2026-03-01T10:01:00Z, was refused before anything in it was known to be signed by the identity provider (signature): it is so; unless a stranger tries, the provider has another certificate than this connection; none has succeeded yet.", ""},
 		{"test", "", "failing", "The newest message, at 2026-03-01T10:01:00Z", ""},
 		{"groups.stated", "", "failing", "The newest message", ""},
 		{"login", "", "healthy", "The newest login succeeded.", ""},
 		{"login", "audience", "failing", "The newest login, at 2026-03-01T10:05:00Z, was refused (audience): it is so; the last that succeeded was at 2026-03-01T10:04:00Z.", ""},
 		{"login", "user_inactive", "failing", "The newest login, at 2026-03-01T10:05:00Z", ""},
 		{"login", "", "healthy", "The newest login succeeded.", ""},
-		{"login", "user_inactive", "healthy", "The newest login, at 2026-03-01T10:08:00Z, was refused because of the person or the browser, not of the connection (user_inactive): it is so.", ""},
-		{"groups.absent", "", "healthy", "because of the person", "groups_absent "},
-		{"groups.partial", "", "healthy", "because of the person", "groups_partial "},
-		{"metadata", "metadata", "healthy", "because of the person", "groups_partial "},
-		{"groups.stated", "", "healthy", "because of the person", ""},
+		{"login", "user_inactive", "healthy", "The newest login, at 2026-03-01T10:08:00Z, was refused for what has nothing to do with the connection (user_inactive): it is so.", ""},
+		{"groups.absent", "", "healthy", "nothing to do with the connection", "groups_absent "},
+		{"groups.partial", "", "healthy", "nothing to do with the connection", "groups_partial "},
+		{"metadata", "metadata", "healthy", "nothing to do with the connection", "groups_partial "},
+		{"groups.stated", "", "healthy", "nothing to do with the connection", ""},
 		{"logout", "", "healthy", "The newest login succeeded.", ""},
 		{"logout", "expired", "failing", "The newest logout, at 2026-03-01T10:14:00Z, was refused (expired)", ""},
 	} {

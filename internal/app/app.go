@@ -76,9 +76,6 @@ func New(ctx context.Context, c config.Config, log *slog.Logger) (_ *Service, er
 	if s.Store, err = OpenStore(ctx, c, log); err != nil {
 		return nil, err
 	}
-	if s.Sealer, err = OpenSealer(c); err != nil {
-		return nil, err
-	}
 	ready, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	if err := s.Store.WaitReady(ready); err != nil && ctx.Err() != nil {
@@ -93,6 +90,9 @@ func New(ctx context.Context, c config.Config, log *slog.Logger) (_ *Service, er
 		s.BaseURL = s.LocalURL()
 	}
 	if err := s.Store.Migrate(ctx); err != nil {
+		return nil, err
+	}
+	if s.Sealer, err = OpenSealer(c); err != nil {
 		return nil, err
 	}
 	if err := s.openRedis(ctx); err != nil {

@@ -35,7 +35,7 @@ func ParseSealingKey(text string) (SealingKey, error) {
 	if !found || !keyID(id) {
 		return SealingKey{}, errors.New("a sealing key is id:key, the id 1 to 32 of A-Z, a-z, 0-9, _ and -")
 	}
-	key, err := base64.StdEncoding.DecodeString(encoded)
+	key, err := base64.StdEncoding.Strict().DecodeString(encoded)
 	if err != nil || len(key) != SealingKeySize {
 		return SealingKey{}, fmt.Errorf("sealing key %s is not the base64 of %d bytes; make one with: openssl rand -base64 %d", id, SealingKeySize, SealingKeySize)
 	}

@@ -130,8 +130,9 @@ var (
 		sqlite:   selectUser + ` WHERE organization_id = $1 AND id = ` + identified,
 	}
 	assignmentOfIdentified = same(selectAssignment + ` WHERE organization_id = $1 AND user_id = ` + identified)
-	groupsOfIdentified     = same(selectGroupsOf(`= (SELECT user_id FROM saml_identities WHERE organization_id = $1 AND connection_id = $2 AND subject = $4)`, `true`, `true`))
-	lockCandidates         = text{
+	groupsOfIdentified     = same(`SELECT m.user_id, '', g.id, g.connection_id, g.kind, g.display_name FROM memberships AS m CROSS JOIN groups AS g
+		WHERE m.organization_id = $1 AND m.user_id = ` + identified + ` AND g.organization_id = $1 AND g.id = m.group_id ORDER BY m.group_id`)
+	lockCandidates = text{
 		postgres: selectCandidates + ` FOR NO KEY UPDATE`,
 		sqlite:   selectCandidates,
 	}

@@ -6,10 +6,12 @@ import (
 	"github.com/rolesync/rolesync/internal/directory"
 )
 
-// Identified is who a subject of a SAML connection is, with what an evaluation needs.
+// Identified is who a subject of a SAML connection is, with what most evaluations need.
 type Identified struct {
-	Known   bool
-	Subject // without the authority, which Basis has
+	Known bool
+	// Without the authority, which Basis has, and without the groups that the user is in
+	// only through nested ones.
+	Subject
 }
 
 // Identify locks the user that a subject of the transaction's connection is, and returns
@@ -32,8 +34,7 @@ func (tx *Tx) Identify(subject string) *Later[Identified] {
 		}
 		return err
 	}})
-	groups := []any{tx.Organization, tx.Connection, directory.NestingDepth, subject}
-	tx.queue(groupsOf(groupsOfIdentified, groups, func(user directory.UserID, held []directory.Membership) {
+	tx.queue(groupsOf(groupsOfIdentified, args, func(user directory.UserID, held []directory.Membership) {
 		if who.Known {
 			who.Facts.Groups = held
 		}
