@@ -12,7 +12,8 @@
 //     (Shapes), signed, encrypted and then tampered with as the Message says.
 //   - Provider.Handler plays a provider over HTTP: it reads an AuthnRequest and answers
 //     with a form that posts the response.
-//   - Corpus lists hostile and legal messages by name, each with where it comes from.
+//   - Corpus and LogoutCorpus list hostile and legal messages by name, each with where it
+//     comes from.
 //
 // Nothing of the service imports it.
 package samltest

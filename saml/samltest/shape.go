@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// shapeFiles holds unsigned responses as the products write them: their prefixes, where
-// they declare them, the names of their attributes, white space. They were written after
-// the documentation of the products and messages that their users have published.
+// shapeFiles holds unsigned responses in the manner of the products: their prefixes, where
+// they declare them, the names of their attributes, white space. They are imitations, not
+// recordings: what a product really sends, only a test with the product tells.
 //
 //go:embed shapes/*.xml
 var shapeFiles embed.FS
