@@ -50,7 +50,7 @@ func (h *Handler) Mount(r *mux.Router) {
 	route("/saml/{connection}/acs", "login", h.consume, http.MethodPost)
 	route("/saml/{connection}/login", "login", h.beginHere, http.MethodGet)
 	route("/saml/{connection}/logout", "logout", h.logout, http.MethodGet, http.MethodPost)
-	route("/saml/{connection}/metadata", "metadata", h.metadata, http.MethodGet)
+	route("/saml/{connection}/metadata", "metadata", h.metadata, http.MethodGet, http.MethodHead)
 	route("/saml/{connection}/test/{trial}", "test", h.beginTrial, http.MethodGet)
 	route("/login", "login", h.beginAnywhere, http.MethodGet)
 }
@@ -89,7 +89,7 @@ func (c *call) possible(methods []string) error {
 		}
 	}
 	c.w.Header().Set("Allow", strings.Join(methods, ", "))
-	c.find() // if there is such a connection, its admin is told
+	_ = c.find() // if there is such a connection, its admin is told
 	return &refusal{code: "method", detail: c.Method + " is not possible here; possible is " + strings.Join(methods, ", "), status: http.StatusMethodNotAllowed}
 }
 

@@ -60,6 +60,7 @@ type options struct {
 	base            string // the public URL; "": that of the listener
 	tls             bool
 	still           bool // nothing carries assignments to Redis
+	quiet           bool // nothing is logged, for a benchmark
 }
 
 var testSealer = sync.OnceValue(func() *credential.Sealer {
@@ -77,6 +78,9 @@ func newService(t testing.TB, o options) *service {
 	}
 	s := &service{t: t, log: &logBuffer{}, sealer: testSealer()}
 	log := slog.New(slog.NewTextHandler(io.MultiWriter(s.log, t.Output()), &slog.HandlerOptions{Level: slog.LevelDebug}))
+	if o.quiet {
+		log = slog.New(slog.DiscardHandler)
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	var err error
 	if s.store, err = store.Open(ctx, store.Options{URL: o.database, Log: log}); err != nil {

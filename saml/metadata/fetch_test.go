@@ -49,8 +49,8 @@ func fetcher(t *testing.T, server *httptest.Server, dialled *atomic.Int64, resol
 	roots := x509.NewCertPool()
 	roots.AddCert(server.Certificate())
 	return &Fetcher{
-		roots: roots,
-		lookup: func(_ context.Context, host string) ([]netip.Addr, error) {
+		Roots: roots,
+		Lookup: func(_ context.Context, host string) ([]netip.Addr, error) {
 			if ip, err := netip.ParseAddr(host); err == nil {
 				return []netip.Addr{ip}, nil
 			}
@@ -63,7 +63,7 @@ func fetcher(t *testing.T, server *httptest.Server, dialled *atomic.Int64, resol
 			}
 			return list, nil
 		},
-		dial: func(ctx context.Context, address netip.AddrPort) (net.Conn, error) {
+		Dial: func(ctx context.Context, address netip.AddrPort) (net.Conn, error) {
 			dialled.Add(1)
 			if !public(address.Addr()) {
 				t.Errorf("%v was dialled", address)
@@ -132,10 +132,10 @@ func TestFetch(t *testing.T) {
 	if got, err := f.Fetch(t.Context(), "https://example.com/largest"); err != nil || len(got) != MaxSize {
 		t.Errorf("the largest that is read: %d bytes, %v", len(got), err)
 	}
-	f.time = 200 * time.Millisecond
+	f.Time = 200 * time.Millisecond
 	_, err := f.Fetch(t.Context(), "https://example.com/slow")
 	wantInvalid(t, "a server that never ends", err, "200ms")
-	f.time = 0
+	f.Time = 0
 	for situation, c := range map[string]struct{ url, want string }{
 		"too large":                    {"https://example.com/large", "larger than"},
 		"announced as too large":       {"https://example.com/announced", "larger than"},
@@ -182,7 +182,7 @@ func TestFetch(t *testing.T) {
 		t.Errorf("%d addresses that must not be asked were", n)
 	}
 
-	f.roots = nil
+	f.Roots = nil
 	_, err = f.Fetch(t.Context(), "https://example.com/good")
 	wantInvalid(t, "a TLS certificate that nobody knows", err, "not trusted")
 }

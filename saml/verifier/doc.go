@@ -44,7 +44,9 @@
 // Reading. The reader is our own, strict and small, and builds the tree that goxmldsig
 // canonicalizes. That is safe because it cannot vouch for anything: if it read a message
 // otherwise than its signer, the digest would not match; and what is read after that is the
-// canonical form, read by encoding/xml. It is several times as fast as encoding/xml with a
+// canonical form, read by encoding/xml. (What was decrypted under a signed Response, and is not
+// signed itself, our reader alone reads: its octets are the provider's, since the ciphertext
+// was signed.) It is several times as fast as encoding/xml with a
 // check of round trips, refuses what parsers are known to differ on, and is compared with
 // encoding/xml by a fuzz test. What it does with CDATA, comments, references, line breaks and
 // encodings is drawn at its type, the limits stand below it.

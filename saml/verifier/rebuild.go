@@ -53,10 +53,10 @@ func (b *rebuilt) assertion(e *Expectation, s *statement, c *confirmation) *etre
 		conditions.CreateAttr("NotOnOrAfter", c.notOnOrAfter.Add(b.offset).Format(time.RFC3339Nano))
 	}
 	return b.element(s.el,
-		copyOf(only(s.el, assertionSpace, "Issuer")),
+		b.text(only(s.el, assertionSpace, "Issuer")),
 		mark,
 		b.element(subject,
-			copyOf(only(subject, assertionSpace, "NameID")),
+			b.text(only(subject, assertionSpace, "NameID")),
 			b.element(c.el, b.element(only(c.el, assertionSpace, "SubjectConfirmationData"))),
 		),
 		conditions,
@@ -69,7 +69,7 @@ func (b *rebuilt) audience(conditions *etree.Element, ours string) *etree.Elemen
 	for _, restriction := range children(conditions, assertionSpace, "AudienceRestriction") {
 		for _, audience := range children(restriction, assertionSpace, "Audience") {
 			if v, _ := value(audience); v == ours {
-				return b.element(restriction, copyOf(audience))
+				return b.element(restriction, b.text(audience))
 			}
 		}
 	}
@@ -96,9 +96,11 @@ func (b *rebuilt) response(e *Expectation, response, assertion *etree.Element) (
 	return document.WriteToBytes()
 }
 
-func copyOf(el *etree.Element) *etree.Element {
-	if el == nil {
-		return nil
+// text copies an element that has nothing but text.
+func (b *rebuilt) text(el *etree.Element) *etree.Element {
+	made := b.element(el)
+	if v, _ := value(el); v != "" {
+		made.SetText(v)
 	}
-	return el.Copy()
+	return made
 }
