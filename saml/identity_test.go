@@ -98,6 +98,14 @@ func TestIdentityOfProviders(t *testing.T) {
 				Subject: "persistent:G-1", ExternalID: "G-1", UserName: "G-1", Fact: directory.Stated, Groups: []string{"offline_access", "/a/b", "admin"},
 			},
 		},
+		"keycloak, its predefined mappers": {
+			assertion: named(nameID(formatPersistent, "G-1"), says("urn:oid:1.2.840.113549.1.9.1", "anna@acme.example"),
+				says("urn:oid:2.5.4.42", "Anna"), says("urn:oid:2.5.4.4", "Ek"), says("groups", "admins")),
+			want: rolesync.Login{
+				Subject: "persistent:G-1", ExternalID: "G-1", UserName: "anna@acme.example", Email: "anna@acme.example",
+				GivenName: "Anna", FamilyName: "Ek", DisplayName: "Anna Ek", Fact: directory.Stated, Groups: []string{"admins"},
+			},
+		},
 		"shibboleth, transient, known by an attribute": {
 			assertion: named(nameID(formatTransient, "_x1"), says("urn:oid:1.3.6.1.4.1.5923.1.1.1.6", "anna@acme.example"),
 				says("urn:oid:0.9.2342.19200300.100.1.3", "anna@acme.example"), says("urn:oid:1.3.6.1.4.1.5923.1.1.1.7", "urn:mace:acme:admin")),

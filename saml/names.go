@@ -26,6 +26,7 @@ var usualNames = directory.SAMLAttributes{
 	},
 	Email: []string{
 		"email", "Email", "mail", "emailAddress", "User.email", "urn:oid:0.9.2342.19200300.100.1.3",
+		"urn:oid:1.2.840.113549.1.9.1", // emailAddress of PKCS #9, which Keycloak's mapper "X500 email" sends
 		xmlsoap + "emailaddress", xmlsoap + "upn",
 	},
 	GivenName:   []string{"firstName", "givenName", "User.FirstName", "urn:oid:2.5.4.42", xmlsoap + "givenname"},

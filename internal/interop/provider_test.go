@@ -20,6 +20,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -190,9 +191,9 @@ func (p product) start(tb testing.TB) *provider {
 	if err := os.Mkdir(filepath.Join(dir, "sp"), 0o700); err != nil {
 		tb.Fatal(err)
 	}
-	var behind *url.URL // set before anybody is told the address of the proxy
+	var behind atomic.Pointer[url.URL] // set before anybody is told the address of the proxy
 	front := httptest.NewTLSServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
-		r.SetURL(behind)
+		r.SetURL(behind.Load())
 		r.Out.Host = r.In.Host
 		r.SetXForwarded()
 	}})
@@ -200,9 +201,11 @@ func (p product) start(tb testing.TB) *provider {
 	server := testserver.HTTP(tb, testserver.Program{
 		Name: p.name, Dir: dir, Command: p.command(tb, dir, front.URL), Ready: p.metadata,
 	})
-	if behind, err = url.Parse(server.URL()); err != nil {
+	target, err := url.Parse(server.URL())
+	if err != nil {
 		tb.Fatal(err)
 	}
+	behind.Store(target)
 	return &provider{product: p, address: front.URL, dir: dir}
 }
 

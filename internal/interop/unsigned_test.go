@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -17,9 +18,11 @@ import (
 // that signs. What the logins of this package prove of our requests, they prove because of
 // this: a provider that did not check signatures would let them in as well.
 func refusesUnsigned(t *testing.T, p *provider) {
-	arrived := false
+	var arrived atomic.Bool
 	service := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		arrived = arrived || r.FormValue("SAMLResponse") != ""
+		if r.FormValue("SAMLResponse") != "" {
+			arrived.Store(true)
+		}
 	}))
 	defer service.Close()
 	_, certificate, err := keyPair()
@@ -30,7 +33,7 @@ func refusesUnsigned(t *testing.T, p *provider) {
 	p.trust(t, "unsigned", fmt.Appendf(nil, serviceProvider, service.URL, base64.StdEncoding.EncodeToString(block.Bytes)))
 	request := fmt.Sprintf(authnRequest, time.Now().UTC().Format(time.RFC3339), p.sso(t), service.URL)
 	end := newBrowser(t, people()[0]).open(p.sso(t) + "?SAMLRequest=" + url.QueryEscape(deflated(t, request)))
-	if arrived {
+	if arrived.Load() {
 		t.Errorf("the provider answered it; the browser ended at %s", end.url)
 	}
 }
