@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/base64"
 	"net"
 	"net/netip"
 	"net/url"
@@ -13,6 +14,7 @@ import (
 // from other settings.
 func (l *loader) check() {
 	l.checkAddresses()
+	l.checkSealingKeys()
 	l.checkDatabase()
 	l.checkRedis()
 	if size := l.config.SCIM.MaxBody; size < 1<<10 || size > 1<<30 {
@@ -60,6 +62,39 @@ func reachable(host string) string {
 		return "127.0.0.1"
 	}
 	return "::1"
+}
+
+// sealingKey is the form of one key; what its length is, its base64 tells.
+var sealingKey = regexp.MustCompile(`^[A-Za-z0-9_-]{1,32}:([A-Za-z0-9+/]{43}=)$`)
+
+// checkSealingKeys repeats nothing of a key.
+func (l *loader) checkSealingKeys() {
+	if l.config.SealingKeys.IsZero() {
+		return
+	}
+	ids := map[string]bool{}
+	for i, key := range strings.Split(l.config.SealingKeys.Reveal(), ",") {
+		key = strings.TrimSpace(key)
+		match := sealingKey.FindStringSubmatch(key)
+		if match != nil {
+			_, err := base64.StdEncoding.Strict().DecodeString(match[1])
+			if err != nil {
+				match = nil
+			}
+		}
+		if match == nil {
+			l.refuse("sealing_keys", "number %d is not id:key, with a key from: openssl rand -base64 32", i+1)
+			continue
+		}
+		id, _, _ := strings.Cut(key, ":")
+		if ids[id] {
+			l.refuse("sealing_keys", "number %d has the same id as one before", i+1)
+		}
+		ids[id] = true
+	}
+	if len(ids) > 16 {
+		l.refuse("sealing_keys", "are %d; at most 16 are allowed", len(ids))
+	}
 }
 
 func (l *loader) checkDatabase() {

@@ -29,11 +29,15 @@ type Config struct {
 	// when Listen has port 0: then it is known once the listener is.
 	PublicURL string `yaml:"public_url" env:"PUBLIC_URL"`
 	// Data is the folder for everything that the process keeps in files.
-	Data     string   `yaml:"data" env:"DATA"`
-	Database Database `yaml:"database" envPrefix:"DATABASE_"`
-	Redis    Redis    `yaml:"redis" envPrefix:"REDIS_"`
-	SCIM     SCIM     `yaml:"scim" envPrefix:"SCIM_"`
-	Log      Log      `yaml:"log" envPrefix:"LOG_"`
+	Data string `yaml:"data" env:"DATA"`
+	// SealingKeys are those that keep the private keys of SAML connections unreadable in
+	// the database: "id:key" with the base64 of 32 bytes, separated by commas. The first
+	// one seals, all of them open.
+	SealingKeys Secret   `yaml:"sealing_keys" env:"SEALING_KEYS"`
+	Database    Database `yaml:"database" envPrefix:"DATABASE_"`
+	Redis       Redis    `yaml:"redis" envPrefix:"REDIS_"`
+	SCIM        SCIM     `yaml:"scim" envPrefix:"SCIM_"`
+	Log         Log      `yaml:"log" envPrefix:"LOG_"`
 }
 
 // Database says where the truth is stored.

@@ -98,6 +98,7 @@ const full = `
 listen: ":9000"
 public_url: https://rolesync.example.com/sync/
 data: /var/lib/rolesync
+sealing_keys: "b:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=, a:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 database:
   url: postgres://app:hunter2@db/rolesync
   max_connections: 40
@@ -118,10 +119,11 @@ log:
 
 func fullConfig() Config {
 	return Config{
-		Listen:    ":9000",
-		PublicURL: "https://rolesync.example.com/sync",
-		Data:      "/var/lib/rolesync",
-		Database:  Database{URL: NewSecret("postgres://app:hunter2@db/rolesync"), MaxConnections: 40},
+		Listen:      ":9000",
+		PublicURL:   "https://rolesync.example.com/sync",
+		Data:        "/var/lib/rolesync",
+		SealingKeys: NewSecret("b:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=, a:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
+		Database:    Database{URL: NewSecret("postgres://app:hunter2@db/rolesync"), MaxConnections: 40},
 		Redis: Redis{
 			Addresses: []string{"a.example.com:26379", "[::1]:26379"}, Username: "app", Password: NewSecret("0123"),
 			MasterName: "main", DB: 3, TLS: true, Prefix: "prod:rolesync", Timeout: 250 * time.Millisecond,
@@ -145,6 +147,7 @@ func TestLoadVariables(t *testing.T) {
 	got, err := Load("", []string{
 		"PATH=/bin", "ROLESYNC_LISTEN=:9000", "ROLESYNC_PUBLIC_URL=https://rolesync.example.com/sync/",
 		"ROLESYNC_DATA=/var/lib/rolesync", "ROLESYNC_DATABASE_URL=postgres://app:hunter2@db/rolesync",
+		"ROLESYNC_SEALING_KEYS=b:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=, a:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
 		"ROLESYNC_DATABASE_MAX_CONNECTIONS=40", "ROLESYNC_REDIS_ADDRESSES=a.example.com:26379, [::1]:26379",
 		"ROLESYNC_REDIS_USERNAME=app", "ROLESYNC_REDIS_PASSWORD=0123", "ROLESYNC_REDIS_MASTER_NAME=main",
 		"ROLESYNC_REDIS_DB=3", "ROLESYNC_REDIS_TLS=1", "ROLESYNC_REDIS_PREFIX=prod:rolesync",

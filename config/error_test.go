@@ -22,15 +22,19 @@ func problems(tb testing.TB, content string, environ ...string) []string {
 
 func TestFileProblems(t *testing.T) {
 	for _, test := range []struct{ name, content, want string }{
-		{"unknown key", "\nlisten: :80\nlisen: :80", `FILE:3: lisen: unknown key; there are listen, public_url, data, database, redis, scim, log`},
+		{"unknown key", "\nlisten: :80\nlisen: :80", `FILE:3: lisen: unknown key; there are listen, public_url, data, sealing_keys, database, redis, scim, log`},
 		{"unknown key in a section", "log:\n  colour: yes", `FILE:2: log.colour: unknown key; there are level, format`},
 		{"unknown key that is no word", "log:\n  redis://:p@h: yes", `FILE:2: log.the value (hidden: it may hold a password): unknown key; there are level, format`},
 		{"key stated twice", "data: a\nlog: {}\ndata: b", `FILE:3: data: is stated twice, first in line 1`},
 		{"section stated twice", "log: {}\nlog: {}", `FILE:2: log: is stated twice, first in line 1`},
-		{"unknown key stated twice", "x: 1\nx: 1", "FILE:1: x: unknown key; there are listen, public_url, data, database, redis, scim, log\nFILE:2: x: is stated twice, first in line 1"},
+		{"unknown key stated twice", "x: 1\nx: 1", "FILE:1: x: unknown key; there are listen, public_url, data, sealing_keys, database, redis, scim, log\nFILE:2: x: is stated twice, first in line 1"},
 		{"key that is a list", "log:\n  ? [a]\n  : b", `FILE:2: log: has a key that is not a word`},
 		{"section that is a value", "redis: redis://:hunter2@h:1", `FILE:1: redis: is not a section of the form "key: value"`},
 		{"file that is a list", "- listen", `FILE:1: is not a section of the form "key: value"`},
+		{"sealing key without an id", "sealing_keys: AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", `FILE:1: sealing_keys: number 1 is not id:key, with a key from: openssl rand -base64 32`},
+		{"sealing key that is too short", "sealing_keys: a:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=, b:AAECAw==", `FILE:1: sealing_keys: number 2 is not id:key, with a key from: openssl rand -base64 32`},
+		{"sealing key with a stray bit", "sealing_keys: a:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh9=", `FILE:1: sealing_keys: number 1 is not id:key, with a key from: openssl rand -base64 32`},
+		{"sealing keys of one id", "sealing_keys: a:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=, a:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", `FILE:1: sealing_keys: number 2 has the same id as one before`},
 		{"value that is a section", "data: {a: b}", `FILE:1: data: is not a single plain value`},
 		{"value with a tag", "data: !env HOME", `FILE:1: data: is not a single plain value`},
 		{"list that is a value", "redis:\n  addresses: h:1", `FILE:2: redis.addresses: is not a list, like [one, two]`},
@@ -136,7 +140,7 @@ log: loud
 `, "ROLESYNC_WHAT=1", "ROLESYNC_DATABASE_MAX_CONNECTIONS=0", "ROLESYNC_LOG_LEVEL=loud", "ROLESYNC_DATABASE_URL_FILE=/nowhere")
 	want := []string{
 		`FILE:1: listen: "nowhere" is not host:port, like 127.0.0.1:8080`,
-		`FILE:2: lisen: unknown key; there are listen, public_url, data, database, redis, scim, log`,
+		`FILE:2: lisen: unknown key; there are listen, public_url, data, sealing_keys, database, redis, scim, log`,
 		`FILE:4: data: is stated twice, first in line 3`,
 		`FILE:6: redis.timeout: "fast" is not a duration, like 500ms or 3s`,
 		`FILE:7: redis.timeuot: unknown key; there are url, addresses, username, password, master_name, db, cluster, tls, prefix, timeout`,

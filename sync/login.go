@@ -18,6 +18,9 @@ import (
 // Login is what a verified assertion of the author's SAML connection states.
 type Login struct {
 	Subject string // who it is to the connection, with all that qualifies the name; never ""
+	// SignOutAs is as whom the provider will sign the person out, where that is not the
+	// Subject. A login never has it as Subject. "": it is the Subject, or not known.
+	SignOutAs string
 
 	// The names of the person. One that is "" is not stated: a user keeps what it has. A
 	// new user without a UserName is called by the Email, else by the Subject.
@@ -135,6 +138,7 @@ func (l *Login) check() error {
 		most        int
 	}{
 		{"subject", l.Subject, maxSubject},
+		{"name for signing out", l.SignOutAs, maxSubject},
 		{"user name", l.UserName, maxName},
 		{"e-mail address", l.Email, maxName},
 		{"display name", l.DisplayName, maxName},

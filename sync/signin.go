@@ -245,6 +245,9 @@ func (s *signIn) decide() error {
 	if differs {
 		s.outcome.assignments = []store.Assignment{next}
 	}
+	if s.SignOutAs != "" {
+		s.tx.NoteIdentity(s.SignOutAs, s.in.User.ID, s.now)
+	}
 	if program.DeniesLogin(s.in.Assignment) {
 		s.in.Refused = LoginDenied
 	} else if s.Code != nil {

@@ -1,5 +1,6 @@
-// Package admin holds what an administrator can do: organizations, connections and
-// their tokens, schemas, roles, rules, admin keys, and looking at groups, users,
+// Package admin holds what an administrator can do: organizations, connections with
+// their tokens or their settings of SAML, applications, schemas, roles, rules, admin
+// keys, and looking at groups, users,
 // assignments and the audit. The JSON API and the pages call the same methods, so that both may do the
 // same and leave the same traces.
 //
@@ -20,6 +21,7 @@ import (
 	"github.com/rolesync/rolesync/internal/directory"
 	"github.com/rolesync/rolesync/internal/store"
 	"github.com/rolesync/rolesync/internal/traffic"
+	"github.com/rolesync/rolesync/saml/metadata"
 	rolesync "github.com/rolesync/rolesync/sync"
 )
 
@@ -33,6 +35,14 @@ type Service struct {
 	// Traffic is told to store what this process has recorded before it is shown. nil:
 	// nothing is recorded here.
 	Traffic *traffic.Recorder
+
+	// Sealer keeps the private keys of SAML connections; nil: there can be none, and
+	// making one says what to configure.
+	Sealer *credential.Sealer
+	// Metadata reads the metadata of identity providers.
+	Metadata *metadata.Fetcher
+	// SAMLURLs returns the addresses of a SAML connection.
+	SAMLURLs func(directory.ConnectionID) SAMLURLs
 
 	// Forget is told, after COMMIT, that the tokens or the state of a connection have
 	// changed, so that whoever holds them in memory reads them again. nil: nobody does.
@@ -52,6 +62,10 @@ type (
 	Client = store.Client
 	// AdminKey is what is known of an admin key, which is not the key itself.
 	AdminKey = store.AdminKey
+	// Application is what people sign in to, with what is known of its secrets.
+	Application = store.Application
+	// GroupAuthority says whose groups count in an organization.
+	GroupAuthority = store.GroupAuthority
 	// WaitingMember is a member of a group that is no user yet.
 	WaitingMember = store.WaitingMember
 	// RuleSetVersion is one published, immutable version of an organization's rules.

@@ -17,25 +17,22 @@ type NewConnection struct {
 	Name           string
 	Kind           directory.Kind
 	Strict         bool
-	RateLimit      int       // requests a second, 0 to MaxRateLimit; 0: the deployment's
-	RateBurst      int       // requests at once, 0 to MaxRateBurst; 0: the deployment's
-	TokenExpiresAt time.Time // of its first token; zero: never
+	RateLimit      int        // requests a second, 0 to MaxRateLimit; 0: the deployment's
+	RateBurst      int        // requests at once, 0 to MaxRateBurst; 0: the deployment's
+	TokenExpiresAt time.Time  // of the first token of a SCIM connection; zero: never
+	SAML           SAMLChange // what a SAML connection begins with
 }
 
-// CreateConnection adds an identity-provider integration, with its first token, which
-// is returned here and never again.
+// CreateConnection adds an identity-provider integration. A SCIM connection has a first
+// token, which is returned here and never again; a SAML connection has none.
 func (s *Service) CreateConnection(ctx context.Context, by Actor, organization directory.OrganizationID, n NewConnection) (c Connection, token string, err error) {
 	now := s.now()
 	name, err := line("name", n.Name, MaxName)
 	if err != nil {
 		return c, "", err
 	}
-	switch n.Kind {
-	case directory.SCIM:
-	case directory.SAML:
-		return c, "", fault.New(fault.Invalid, "kind %q: SAML connections are not available yet; use %q", n.Kind, directory.SCIM)
-	default:
-		return c, "", fault.New(fault.Invalid, "kind %q is unknown; use %q", first(string(n.Kind)), directory.SCIM)
+	if n.Kind != directory.SCIM && n.Kind != directory.SAML {
+		return c, "", fault.New(fault.Invalid, "kind %q is unknown; use %q or %q", first(string(n.Kind)), directory.SCIM, directory.SAML)
 	}
 	if err := rate("rate_limit", n.RateLimit, MaxRateLimit); err != nil {
 		return c, "", err
@@ -47,14 +44,19 @@ func (s *Service) CreateConnection(ctx context.Context, by Actor, organization d
 	if err != nil {
 		return c, "", err
 	}
-	token, stored := credential.New(credential.SCIMToken, now, expires)
-	c = Connection{
-		Connection: directory.Connection{
-			ID: directory.NewConnectionID(), Organization: organization, Kind: n.Kind, Name: name,
-			Strict: n.Strict, RateLimit: n.RateLimit, RateBurst: n.RateBurst, CreatedAt: now,
-		},
-		Tokens: []Token{stored},
+	c = Connection{Connection: directory.Connection{
+		ID: directory.NewConnectionID(), Organization: organization, Kind: n.Kind, Name: name,
+		Strict: n.Strict, RateLimit: n.RateLimit, RateBurst: n.RateBurst, CreatedAt: now,
+	}}
+	if n.Kind == directory.SAML {
+		if n.Strict || !n.TokenExpiresAt.IsZero() {
+			return Connection{}, "", fault.New(fault.Invalid, "strict and token_expires_at are about SCIM; a SAML connection has neither")
+		}
+		c, err = s.createSAML(ctx, by, c, n.SAML)
+		return c, "", err
 	}
+	token, stored := credential.New(credential.SCIMToken, now, expires)
+	c.Tokens = []Token{stored}
 	err = s.changeConnection(ctx, by, organization, c.ID, func(tx *store.Tx) (string, map[string]any) {
 		tx.CreateConnection(c.Connection)
 		tx.CreateToken(stored)

@@ -22,6 +22,9 @@ func (s *Service) RotateToken(ctx context.Context, by Actor, organization direct
 	if err != nil {
 		return stored, "", err
 	}
+	if err := s.scimConnection(ctx, by, organization, id); err != nil {
+		return stored, "", err
+	}
 	token, stored = credential.New(credential.SCIMToken, now, expiresAt)
 	err = s.changeConnection(ctx, by, organization, id, func(tx *store.Tx) (string, map[string]any) {
 		tx.CreateToken(stored)
@@ -57,6 +60,9 @@ func (s *Service) CreateClient(ctx context.Context, by Actor, organization direc
 	now := s.now()
 	expiresAt, err = expiry(expiresAt, now)
 	if err != nil {
+		return client, "", err
+	}
+	if err := s.scimConnection(ctx, by, organization, id); err != nil {
 		return client, "", err
 	}
 	secret, stored := credential.New(credential.ClientSecret, now, expiresAt)

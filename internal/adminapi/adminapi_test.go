@@ -35,6 +35,7 @@ type service struct {
 	store  *store.Store
 	engine *rolesync.Engine
 	seen   *traffic.Recorder
+	sealer *credential.Sealer
 	key    string
 	log    *logBuffer
 
@@ -74,9 +75,11 @@ func start(tb testing.TB) *service {
 	s.key = token
 
 	s.seen = traffic.New(s.store, log)
+	s.sealer, err = credential.NewSealer([]credential.SealingKey{{ID: "test", Key: [32]byte{1}}})
+	check(tb, err)
 	var requests atomic.Int64
 	handler := &adminapi.Handler{
-		Admin:     &admin.Service{Store: s.store, Engine: s.engine, Traffic: s.seen, Forget: s.forget},
+		Admin:     &admin.Service{Store: s.store, Engine: s.engine, Traffic: s.seen, Forget: s.forget, Sealer: s.sealer, SAMLURLs: samlURLs},
 		Log:       log,
 		RequestID: func(context.Context) string { return fmt.Sprintf("req_%d", requests.Add(1)) },
 		SCIMURL:   func(id directory.ConnectionID) string { return "https://sync.example.com/scim/v2/" + string(id) },
@@ -86,6 +89,13 @@ func start(tb testing.TB) *service {
 	s.Server = httptest.NewServer(router)
 	tb.Cleanup(s.Close)
 	return s
+}
+
+func samlURLs(id directory.ConnectionID) admin.SAMLURLs {
+	base := "https://sync.example.com/saml/" + string(id)
+	return admin.SAMLURLs{
+		EntityID: base + "/metadata", ACS: base + "/acs", Login: base + "/login", Logout: base + "/logout", Metadata: base + "/metadata", Tests: base + "/test/",
+	}
 }
 
 func (s *service) forget(id directory.ConnectionID) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/rolesync/rolesync/internal/admin"
 	"github.com/rolesync/rolesync/internal/directory"
+	"github.com/rolesync/rolesync/internal/fault"
 )
 
 // Connection is an identity-provider integration, as the API shows it.
@@ -22,21 +23,26 @@ type Connection struct {
 	RateLimit    int                      `json:"rate_limit" doc:"Requests a second, sustained; 0: what the deployment has."`
 	RateBurst    int                      `json:"rate_burst" doc:"Requests at once, after a pause; 0: what the deployment has."`
 	CreatedAt    time.Time                `json:"created_at" doc:"When it was created."`
-	SCIMURL      string                   `json:"scim_url" doc:"What the identity provider is given as base URL."`
+	SCIMURL      string                   `json:"scim_url,omitempty" doc:"What the identity provider is given as base URL, of a SCIM connection."`
 	Tokens       []Token                  `json:"tokens" nullable:"false" doc:"What is known of its tokens, oldest first."`
+	SAML         *SAML                    `json:"saml,omitempty" doc:"What only a SAML connection has."`
 }
 
 func (h *Handler) connection(c admin.Connection) Connection {
-	return Connection{
+	shown := Connection{
 		ID: c.ID, Organization: c.Organization, Kind: c.Kind, Name: c.Name, Disabled: c.Disabled, Strict: c.Strict,
-		RateLimit: c.RateLimit, RateBurst: c.RateBurst, CreatedAt: c.CreatedAt, SCIMURL: h.SCIMURL(c.ID), Tokens: tokensOf(c.Tokens),
+		RateLimit: c.RateLimit, RateBurst: c.RateBurst, CreatedAt: c.CreatedAt, Tokens: tokensOf(c.Tokens), SAML: h.samlOf(c),
 	}
+	if c.Kind == directory.SCIM {
+		shown.SCIMURL = h.SCIMURL(c.ID)
+	}
+	return shown
 }
 
-// CreatedConnection is a new connection with its token.
+// CreatedConnection is a new connection with its token, if it is one of SCIM.
 type CreatedConnection struct {
 	Connection
-	Token string `json:"token" doc:"Its bearer token, rs_scim_…: shown here and never again."`
+	Token string `json:"token,omitempty" doc:"Its bearer token, rs_scim_…, of a SCIM connection: shown here and never again."`
 }
 
 func (h *Handler) connections(api huma.API) {
@@ -47,21 +53,30 @@ func (h *Handler) connections(api huma.API) {
 		InOrganization
 		Body struct {
 			Name           string         `json:"name" doc:"For people; 1 to 200 characters." example:"Okta"`
-			Kind           directory.Kind `json:"kind,omitempty" default:"scim" doc:"Its protocol: scim. (saml is not available yet.)"`
+			Kind           directory.Kind `json:"kind,omitempty" default:"scim" doc:"Its protocol: scim or saml."`
 			Strict         bool           `json:"strict,omitempty" doc:"Hold its requests to the letter of SCIM."`
 			RateLimit      int            `json:"rate_limit,omitempty" minimum:"0" maximum:"10000" doc:"Requests a second, sustained; 0: what the deployment has."`
 			RateBurst      int            `json:"rate_burst,omitempty" minimum:"0" maximum:"100000" doc:"Requests at once, after a pause; 0: what the deployment has."`
-			TokenExpiresAt time.Time      `json:"token_expires_at,omitzero" doc:"When its first token ends; without it, never."`
+			TokenExpiresAt time.Time      `json:"token_expires_at,omitzero" doc:"When the first token of a SCIM connection ends; without it, never."`
+			SAML           *SAMLChange    `json:"saml,omitempty" nullable:"false" doc:"What a SAML connection begins with. Without a provider, logins are refused until there is one: it may need our addresses first."`
 		} `nameHint:"NewConnection"`
 	}
 	register(h, api, operation{
-		method: http.MethodPost, path: all, id: "create-connection", tag: "connections", status: http.StatusCreated, problems: absent,
-		summary: "Create a connection", description: "The answer holds the token that the identity provider needs. It is shown only here.",
+		method: http.MethodPost, path: all, id: "create-connection", tag: "connections", status: http.StatusCreated, problems: append(absent, http.StatusConflict), maxBody: maxMetadata,
+		summary:     "Create a connection",
+		description: "Of a SCIM connection, the answer holds the token that the identity provider needs; it is shown only here. Of a SAML connection, it holds the addresses that the provider needs.",
 	}, func(ctx context.Context, by admin.Actor, in *createInput) (*created[CreatedConnection], error) {
-		c, token, err := h.Admin.CreateConnection(ctx, by, in.Organization, admin.NewConnection{
+		n := admin.NewConnection{
 			Name: in.Body.Name, Kind: in.Body.Kind, Strict: in.Body.Strict,
 			RateLimit: in.Body.RateLimit, RateBurst: in.Body.RateBurst, TokenExpiresAt: in.Body.TokenExpiresAt,
-		})
+		}
+		if in.Body.SAML != nil {
+			if n.Kind != directory.SAML {
+				return nil, fault.New(fault.Invalid, "saml is given beside kind %q; the kind of such a connection is %q", n.Kind, directory.SAML)
+			}
+			n.SAML = in.Body.SAML.change()
+		}
+		c, token, err := h.Admin.CreateConnection(ctx, by, in.Organization, n)
 		location := Base + "/organizations/" + string(c.Organization) + "/connections/" + string(c.ID)
 		return &created[CreatedConnection]{location, CreatedConnection{h.connection(c), token}}, err
 	})

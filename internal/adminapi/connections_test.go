@@ -139,7 +139,8 @@ func TestConnections(t *testing.T) {
 	if len(list) != 2 || list[0].Name != "Okta" || list[1].Name != "Entra" || list[1].SCIMURL != entra.SCIMURL {
 		t.Errorf("connections = %+v", list)
 	}
-	s.do("POST", path, object{"name": "ADFS", "kind": "saml"}).problem(http.StatusBadRequest).said(t, "SAML", "not available")
+	s.do("POST", path, object{"name": "ADFS", "kind": "saml", "strict": true}).problem(http.StatusBadRequest).said(t, "strict", "SCIM")
+	s.do("POST", path, object{"name": "Okta", "saml": object{}}).problem(http.StatusBadRequest).said(t, "kind", "saml")
 	s.do("POST", path, object{"name": "LDAP", "kind": "ldap"}).problem(http.StatusBadRequest).said(t, "ldap")
 	s.do("POST", path, object{"name": ""}).problem(http.StatusBadRequest)
 	if n := len(into[listed[named]](s.do("GET", path, nil)).Items); n != 2 {
@@ -273,6 +274,12 @@ func TestAnotherOrganizationsIDsDoNotExist(t *testing.T) {
 		if strings.HasPrefix(path, "/organizations/") {
 			body := any(nil)
 			switch {
+			case strings.HasSuffix(path, "/saml"):
+				body = object{"clock_skew": 1}
+			case strings.HasSuffix(path, "/group-authority"):
+				body = object{"set": "union"}
+			case strings.HasSuffix(path, "/saml/keys"):
+				body = object{"use": "signing"}
 			case method == "PATCH":
 				body = object{"name": "Okta"}
 			case method == "PUT" && strings.Contains(path, "/schemas/"):

@@ -54,7 +54,7 @@ func (h *Handler) Mount(r *mux.Router) {
 	api := humamux.New(sub, h.config())
 	api.UseMiddleware(h.guard)
 	for _, add := range []func(huma.API){
-		h.organizations, h.connections, h.health, h.tokens, h.clients, h.schemas, h.roles, h.rules, h.groups, h.users, h.audit, h.adminKeys,
+		h.organizations, h.connections, h.saml, h.health, h.tokens, h.clients, h.applications, h.schemas, h.roles, h.rules, h.groups, h.users, h.audit, h.adminKeys,
 	} {
 		add(api)
 	}

@@ -19,8 +19,10 @@ const introduction = "Organizations, their connections, roles, rules, and what f
 var tags = []*huma.Tag{
 	{Name: "organizations", Description: "The customers."},
 	{Name: "connections", Description: "Identity-provider integrations of an organization."},
+	{Name: "saml", Description: "What only SAML connections have: the identity provider, our keys, test logins."},
 	{Name: "tokens", Description: "The bearer tokens of a connection."},
 	{Name: "clients", Description: "The OAuth clients of a connection, for identity providers that ask for a token URL, a client id and a client secret."},
+	{Name: "applications", Description: "What people sign in to."},
 	{Name: "schemas", Description: "What an organization adds to the attributes that SCIM knows."},
 	{Name: "roles", Description: "What rules may grant, in every organization."},
 	{Name: "rules", Description: "Which groups give which roles, in one organization."},

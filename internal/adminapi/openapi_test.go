@@ -110,7 +110,7 @@ func (s *service) operations(each func(method, path string)) {
 	s.tb.Helper()
 	filled := strings.NewReplacer(
 		"{organization}", "org_"+strings.Repeat("0", 26), "{connection}", "conn_"+strings.Repeat("0", 26),
-		"{user}", "anna%40example.com", "{token}", "key_1", "{client}", "cli_1", "{key}", "key_1",
+		"{user}", "anna%40example.com", "{token}", "key_1", "{client}", "cli_1", "{key}", "key_1", "{application}", "cli_1", "{secret}", "key_1", "{test}", "test_1",
 	)
 	n := 0
 	for path, operations := range into[document](s.do("GET", "/openapi.json", nil)).Paths {

@@ -17,6 +17,8 @@ import (
 const (
 	maxBody  = 1 << 20
 	maxRules = 4 << 20
+
+	maxMetadata = 8 << 20 // the metadata of an identity provider, as a JSON string
 )
 
 // bodyTime bounds how long a client may take to send its body. It is longer than huma's

@@ -25,10 +25,14 @@ import (
 	"github.com/rolesync/rolesync/config"
 	"github.com/rolesync/rolesync/internal/admin"
 	"github.com/rolesync/rolesync/internal/adminapi"
+	"github.com/rolesync/rolesync/internal/credential"
 	"github.com/rolesync/rolesync/internal/directory"
+	"github.com/rolesync/rolesync/internal/sso"
 	"github.com/rolesync/rolesync/internal/store"
 	"github.com/rolesync/rolesync/internal/traffic"
 	"github.com/rolesync/rolesync/internal/web"
+	"github.com/rolesync/rolesync/saml"
+	"github.com/rolesync/rolesync/saml/metadata"
 	"github.com/rolesync/rolesync/scim"
 	rolesync "github.com/rolesync/rolesync/sync"
 )
@@ -41,6 +45,7 @@ type Service struct {
 	Writer  *rolesync.Writer
 	Engine  *rolesync.Engine
 	Traffic *traffic.Recorder
+	Sealer  *credential.Sealer // nil: none is configured, so there are no SAML connections
 	Admin   *admin.Service
 	BaseURL string // how clients reach it: the configured public URL, or the listener's
 
@@ -85,6 +90,9 @@ func New(ctx context.Context, c config.Config, log *slog.Logger) (_ *Service, er
 		s.BaseURL = s.LocalURL()
 	}
 	if err := s.Store.Migrate(ctx); err != nil {
+		return nil, err
+	}
+	if s.Sealer, err = OpenSealer(c); err != nil {
 		return nil, err
 	}
 	if err := s.openRedis(ctx); err != nil {
@@ -187,9 +195,23 @@ func (s *Service) newServer() *http.Server {
 		MaxBody: int64(s.Config.SCIM.MaxBody), RateLimit: s.Config.SCIM.RateLimit, RateBurst: s.Config.SCIM.RateBurst,
 		Now: directory.Now, RequestID: web.RequestID, Traffic: s.Traffic,
 	}
-	s.Admin = &admin.Service{Store: s.Store, Engine: s.Engine, Traffic: s.Traffic, Now: directory.Now, Forget: scimHandler.Forget}
+	signIn := &sso.Service{Store: s.Store, Sealer: s.Sealer, Log: s.log, Issuer: s.BaseURL, Now: directory.Now, RequestID: web.RequestID}
+	samlHandler := &saml.Handler{
+		Store: s.Store, Engine: s.Engine, Writer: s.Writer, SSO: signIn, Sealer: s.Sealer, Log: s.log, BaseURL: s.BaseURL,
+		Now: directory.Now, RequestID: web.RequestID, Traffic: s.Traffic,
+	}
+	s.Admin = &admin.Service{
+		Store: s.Store, Engine: s.Engine, Traffic: s.Traffic, Now: directory.Now,
+		Forget: func(id directory.ConnectionID) {
+			scimHandler.Forget(id)
+			samlHandler.Forget(id)
+		},
+		Sealer: s.Sealer, Metadata: &metadata.Fetcher{}, SAMLURLs: s.samlURLs,
+	}
 	parts := []mounter{
 		scimHandler,
+		samlHandler,
+		signIn,
 		&adminapi.Handler{Admin: s.Admin, Log: s.log, RequestID: web.RequestID, SCIMURL: func(id directory.ConnectionID) string {
 			return s.BaseURL + "/scim/v2/" + string(id)
 		}},
@@ -236,7 +258,7 @@ func (s *Service) Run(ctx context.Context) error {
 	engineCtx, stopEngine := context.WithCancel(context.WithoutCancel(ctx))
 	writerCtx, stopWriter := context.WithCancel(context.WithoutCancel(ctx))
 	trafficCtx, stopTraffic := context.WithCancel(context.WithoutCancel(ctx))
-	var engine, writer, recorder sync.WaitGroup
+	var engine, writer, recorder, keeper sync.WaitGroup
 	engine.Go(func() { s.Engine.Run(engineCtx) })
 	writer.Go(func() { s.Writer.Run(writerCtx) })
 	defer writer.Wait()
@@ -246,6 +268,10 @@ func (s *Service) Run(ctx context.Context) error {
 	recorder.Go(func() { s.Traffic.Run(trafficCtx) })
 	defer recorder.Wait()
 	defer stopTraffic()
+	keeperCtx, stopKeeper := context.WithCancel(ctx)
+	keeper.Go(func() { (&admin.Keeper{Admin: s.Admin, Log: s.log}).Run(keeperCtx) })
+	defer keeper.Wait()
+	defer stopKeeper()
 
 	served := make(chan error, 1)
 	go func() { served <- s.server.Serve(s.listener) }()

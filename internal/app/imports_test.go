@@ -20,14 +20,20 @@ var mayImport = map[string][]string{
 	"cmd/rolesync": {"claims", "config", "internal/admin", "internal/app", "internal/demo", "internal/directory", "internal/fault", "internal/simulate", "sync"},
 
 	"internal/demo": {"claims", "internal/admin", "internal/app", "internal/directory", "internal/fault", "internal/simulate", "mapping", "sync"},
-	"internal/app":  {"config", "internal/admin", "internal/adminapi", "internal/directory", "internal/store", "internal/traffic", "internal/web", "scim", "sync"},
+	"internal/app": {"config", "internal/admin", "internal/adminapi", "internal/credential", "internal/directory", "internal/sso", "internal/store",
+		"internal/traffic", "internal/web", "saml", "saml/metadata", "scim", "sync"},
 
 	"internal/adminapi": {"internal/admin", "internal/directory", "internal/fault", "mapping"},
-	"internal/admin":    {"internal/credential", "internal/directory", "internal/fault", "internal/store", "internal/traffic", "mapping", "sync"},
+	"internal/admin":    {"internal/credential", "internal/directory", "internal/fault", "internal/store", "internal/traffic", "mapping", "saml/metadata", "sync"},
 	"internal/web":      {"internal/directory"},
 	"scim":              {"internal/credential", "internal/directory", "internal/fault", "internal/store", "internal/traffic", "sync"},
 
-	"saml/verifier":       {"internal/directory", "internal/fault"},
+	"saml": {"internal/credential", "internal/directory", "internal/fault", "internal/sso", "internal/store", "internal/traffic",
+		"mapping", "saml/metadata", "saml/verifier", "sync"},
+	"saml/verifier": {"internal/directory", "internal/fault"},
+	"saml/metadata": {"internal/directory", "internal/fault"},
+
+	"internal/sso":        {"claims", "internal/credential", "internal/directory", "internal/fault", "internal/store"},
 	"internal/traffic":    {"internal/directory", "internal/fault", "internal/store"},
 	"sync":                {"claims", "internal/directory", "internal/fault", "internal/store", "mapping"},
 	"internal/store":      {"internal/credential", "internal/directory", "internal/fault", "mapping"},
@@ -45,6 +51,7 @@ var mayImport = map[string][]string{
 	"internal/testserver": {},
 	"internal/bench":      {"claims", "internal/harness", "internal/testserver", "sync"},
 	"internal/badtimes":   {},
+	"internal/interop":    {},
 	"saml/samltest":       {},
 }
 

@@ -1,5 +1,6 @@
 // Package credential makes and checks machine credentials: bearer tokens of
-// connections, secrets of their OAuth clients, and keys of the admin API.
+// connections, secrets of their OAuth clients and of applications, and keys of the admin
+// API. It also seals those secrets that we need again, see Sealer.
 //
 // A token (or secret, or key: here they are one) is 256 random bits, so it needs no slow hash: what is stored is its
 // HMAC-SHA-256, which a thief of the database cannot turn back, and comparison is
@@ -23,6 +24,9 @@ const (
 	ClientSecret = "rs_client_" // of an OAuth client
 	AccessToken  = "rs_access_" // given to an OAuth client
 	AdminKey     = "rs_admin_"
+
+	ApplicationSecret = "rs_app_"  // of an application that people sign in to
+	TrialSecret       = "rs_test_" // in the address of a test login
 )
 
 // Digest is the stored form of a token.

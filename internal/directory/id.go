@@ -60,11 +60,14 @@ func NewRequestID() string { return newID("req_") }
 // NewFailureID returns a fresh id of a failed request of a connection: "fail_…".
 func NewFailureID() string { return newID("fail_") }
 
-// NewKeyID returns a fresh id of an admin key or a token: "key_…".
+// NewKeyID returns a fresh id of an admin key, a token, or a key of a SAML connection: "key_…".
 func NewKeyID() string { return newID("key_") }
 
-// NewClientID returns a fresh id of an OAuth client: "cli_…".
+// NewClientID returns a fresh id of an OAuth client, or of an application: "cli_…".
 func NewClientID() string { return newID(clientPrefix) }
+
+// NewTrialID returns a fresh id of a test login: "test_…".
+func NewTrialID() string { return newID("test_") }
 
 // ParseClientID checks the form of an id that came from outside.
 func ParseClientID(s string) (string, error) { return s, check(s, clientPrefix, "client") }

@@ -116,6 +116,11 @@ type SAMLKey struct {
 	NotAfter    time.Time
 }
 
+// SealContext is what its private key is sealed for: it opens in no other row.
+func (k SAMLKey) SealContext(connection ConnectionID) string {
+	return "saml key " + string(connection) + " " + k.ID
+}
+
 // GroupFact says what a SAML login states about groups (SEMANTICS, "Facts").
 type GroupFact string
 

@@ -173,6 +173,17 @@ var (
 	usersBelow = below(`SELECT user_id FROM (SELECT m.user_id FROM (SELECT DISTINCT group_id FROM below) AS b CROSS JOIN memberships AS m
 		WHERE m.organization_id = $1 AND m.group_id = b.group_id LIMIT $4) AS m ORDER BY user_id`)
 
+	// SKIP LOCKED: what another process takes at the same moment is its business.
+	takeDueMetadata = text{
+		postgres: `WITH due AS (SELECT organization_id, connection_id FROM saml_connections WHERE next_fetch_at > 0 AND next_fetch_at <= $1
+				ORDER BY next_fetch_at LIMIT $3 FOR UPDATE SKIP LOCKED)
+			UPDATE saml_connections AS m SET next_fetch_at = $2 FROM due
+			WHERE m.organization_id = due.organization_id AND m.connection_id = due.connection_id RETURNING m.organization_id, m.connection_id`,
+		sqlite: `UPDATE saml_connections SET next_fetch_at = $2 WHERE (organization_id, connection_id) IN
+				(SELECT organization_id, connection_id FROM saml_connections WHERE next_fetch_at > 0 AND next_fetch_at <= $1 ORDER BY next_fetch_at LIMIT $3)
+			RETURNING organization_id, connection_id`,
+	}
+
 	markPublished = text{
 		// SKIP LOCKED: a row that a change holds is about to get a newer version, so
 		// waiting for it would only invite a deadlock.

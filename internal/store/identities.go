@@ -51,6 +51,17 @@ func (tx *Tx) CreateIdentity(subject string, user directory.UserID, now time.Tim
 	})
 }
 
+// NoteIdentity makes a subject of the transaction's connection a locked user, whoever it was
+// before. It writes nothing if it is that user already.
+func (tx *Tx) NoteIdentity(subject string, user directory.UserID, now time.Time) {
+	tx.queue(statement{
+		sql: same(`INSERT INTO saml_identities (organization_id, connection_id, subject, user_id, created_at) SELECT $1, $2, $3, $4, $5
+			WHERE NOT EXISTS (SELECT 1 FROM saml_identities WHERE organization_id = $1 AND connection_id = $2 AND subject = $3 AND user_id = $4)
+			ON CONFLICT (organization_id, connection_id, subject) DO UPDATE SET user_id = excluded.user_id, created_at = excluded.created_at`),
+		args: []any{tx.Organization, tx.Connection, subject, user, micros(now)},
+	})
+}
+
 // Candidate is a user who may be somebody else's, too.
 type Candidate struct {
 	Kind directory.Kind // of the connection that owns the user

@@ -1,7 +1,5 @@
 package store
 
-import "github.com/rolesync/rolesync/internal/fault"
-
 // DisableConnection freezes the transaction's connection: its requests are refused,
 // its facts stay. It changes nothing when that is so already. NotFound, with the next
 // flush, when there is no such connection.
@@ -42,7 +40,7 @@ func (tx *Tx) setOfConnection(column string, value any) {
 		args: []any{tx.Organization, tx.Connection, value},
 		done: func(found int64) error {
 			if found == 0 {
-				return fault.New(fault.NotFound, "there is no connection %q", tx.Connection)
+				return noConnection(tx.Connection)
 			}
 			return nil
 		},

@@ -23,7 +23,7 @@ func (tx *Tx) needConnection() {
 		each: func(row) error { return nil },
 		done: func(found int64) error {
 			if found == 0 {
-				return fault.New(fault.NotFound, "there is no connection %q", tx.Connection)
+				return noConnection(tx.Connection)
 			}
 			return nil
 		},
