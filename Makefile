@@ -2,7 +2,7 @@
 # Everything else that they need, Go fetches.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test bench fuzz soak
+.PHONY: help run build test interop bench fuzz soak
 
 # Further arguments for run and bench: make run ARGS=--help
 ARGS ?=
@@ -31,6 +31,9 @@ test: ## Vet, staticcheck, and all tests under the race detector
 		echo "There is no C compiler ($$(go env CC)): the tests run WITHOUT the race detector." >&2; \
 		set -x; CGO_ENABLED=0 go test -timeout 20m ./...; \
 	fi
+
+interop: ## Sign in through real identity providers, each of which has to be installed
+	ROLESYNC_TEST_ALL=1 CGO_ENABLED=0 go test -count=1 -v ./internal/interop
 
 bench: ## Measure the figures of docs/benchmarks.md
 	CGO_ENABLED=0 go run ./internal/bench $(ARGS)

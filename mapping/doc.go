@@ -41,10 +41,17 @@
 // other; else the explanation tells that it does not. How far nesting is followed is
 // the facts' affair (directory.NestingDepth).
 //
+// # Whose groups count
+//
+// The facts name an authority: groups of SCIM connections count, or those of SAML
+// connections, or both. A membership whose kind does not count matches no rule, whatever
+// the rule says; the explanation tells that it would (not_authoritative). Which authority
+// is in effect is the facts' affair, too.
+//
 // # Order of evaluation
 //
 //  1. Subject gate: an inactive user has nothing, whatever the rules say.
-//  2. Match: every rule that is not paused is tried on every group; none stops
+//  2. Match: every rule that is not paused is tried on every group that counts; none stops
 //     another, so the order of rules and of groups does not matter.
 //  3. Grants: the union over the matching rules.
 //  4. Combine: "union" keeps all roles, "highest" only the one of highest rank. The

@@ -27,6 +27,7 @@ var (
 	expressions = []string{".*", "eng.*", "finance( emea)?", "support-(emea|apac)", "caf.", "(?-i:ENG)", "STRA(SS|ß)E", "(?s).{4}", "e|f", "^eng"}
 	permissions = []mapping.Permission{"a:read", "a:write", "b:read", "c:read", "d:all"}
 	connections = []directory.ConnectionID{connectionID("okta"), connectionID("entra")}
+	kinds       = []directory.Kind{directory.SCIM, directory.SAML} // of the connections
 )
 
 func groupID(n int) directory.GroupID { return directory.GroupID(fmt.Sprintf("grp_%026d", n)) }
@@ -100,13 +101,16 @@ func genFacts(t *rapid.T) directory.Facts {
 	return directory.Facts{
 		User: directory.User{ID: "usr_1", Active: rapid.IntRange(0, 9).Draw(t, "active") > 0},
 		Groups: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) directory.Membership {
+			from := rapid.IntRange(0, len(connections)-1).Draw(t, "from")
 			return directory.Membership{
 				Group:       groupID(rapid.IntRange(0, 6).Draw(t, "group")),
 				DisplayName: rapid.SampledFrom(names).Draw(t, "display name"),
-				Connection:  rapid.SampledFrom(connections).Draw(t, "from"),
+				Connection:  connections[from],
+				Kind:        kinds[from],
 				Via:         rapid.SampledFrom([]directory.GroupID{"", "", groupID(0), groupID(7)}).Draw(t, "via"),
 			}
 		}), 0, 8).Draw(t, "groups"),
+		Authority: rapid.SampledFrom([]directory.Authority{"", directory.AuthorityUnion, directory.AuthoritySCIM, directory.AuthoritySAML}).Draw(t, "authority"),
 	}
 }
 
@@ -120,7 +124,7 @@ func model(catalog mapping.Catalog, set mapping.RuleSet, facts directory.Facts) 
 	roles := map[mapping.RoleKey]bool{}
 	held := map[mapping.Permission]bool{}
 	for _, r := range set.Rules {
-		if r.Paused || !slices.ContainsFunc(facts.Groups, func(m directory.Membership) bool { return counts(set, m) && modelMatches(r.When.Group, m) }) {
+		if r.Paused || !slices.ContainsFunc(facts.Groups, func(m directory.Membership) bool { return counts(set, facts, m) && modelMatches(r.When.Group, m) }) {
 			continue
 		}
 		for _, key := range r.Grant.Roles {
@@ -153,8 +157,12 @@ func model(catalog mapping.Catalog, set mapping.RuleSet, facts directory.Facts) 
 	return a
 }
 
-func counts(set mapping.RuleSet, m directory.Membership) bool {
-	return m.Via == "" || set.ExpandNestedGroups
+func counts(set mapping.RuleSet, facts directory.Facts, m directory.Membership) bool {
+	return authoritative(facts.Authority, m) && (m.Via == "" || set.ExpandNestedGroups)
+}
+
+func authoritative(a directory.Authority, m directory.Membership) bool {
+	return a == "" || a == directory.AuthorityUnion || string(a) == string(m.Kind)
 }
 
 func modelMatches(g mapping.GroupMatcher, m directory.Membership) bool {
@@ -282,9 +290,9 @@ func TestEverySourceIsTrueAndEveryRoleHasOne(t *testing.T) {
 				continue
 			}
 			i := slices.IndexFunc(set.Rules, func(r mapping.Rule) bool { return r.ID == s.Rule })
-			m := directory.Membership{Group: s.Group, Connection: s.Connection, DisplayName: s.GroupName, Via: s.Via}
+			m := directory.Membership{Group: s.Group, Connection: s.Connection, Kind: kinds[slices.Index(connections, s.Connection)], DisplayName: s.GroupName, Via: s.Via}
 			grants := set.Rules[i].Grant
-			if set.Rules[i].Paused || !counts(set, m) || !slices.Contains(facts.Groups, m) || !modelMatches(set.Rules[i].When.Group, m) ||
+			if set.Rules[i].Paused || !counts(set, facts, m) || !slices.Contains(facts.Groups, m) || !modelMatches(set.Rules[i].When.Group, m) ||
 				!slices.Contains(grants.Roles, s.Role) && !slices.Contains(grants.Permissions, s.Permission) {
 				t.Errorf("%+v is not so", s)
 			}
@@ -386,6 +394,33 @@ func TestAnotherGroupTakesNoGrantedRoleInUnion(t *testing.T) {
 	})
 }
 
+// The authority decides which groups count, and nothing else.
+func TestGroupsThatDoNotCountMightAsWellBeAway(t *testing.T) {
+	check(t, func(t *rapid.T, catalog mapping.Catalog, set mapping.RuleSet, facts directory.Facts) {
+		without := facts
+		without.Groups = slices.DeleteFunc(slices.Clone(facts.Groups), func(m directory.Membership) bool { return !authoritative(facts.Authority, m) })
+		want := evaluate(t, catalog, set, without)
+		if diff := gocmp.Diff(want, evaluate(t, catalog, set, facts)); diff != "" {
+			t.Errorf("with groups that do not count (-without +with):\n%s", diff)
+		}
+		without.Authority = ""
+		if diff := gocmp.Diff(want, evaluate(t, catalog, set, without)); diff != "" {
+			t.Errorf("an authority over groups that all count (-with +without):\n%s", diff)
+		}
+	})
+}
+
+func TestAWiderAuthorityTakesNoGrantedRoleInUnion(t *testing.T) {
+	check(t, func(t *rapid.T, catalog mapping.Catalog, set mapping.RuleSet, facts directory.Facts) {
+		set.Combine, set.DefaultRole, set.OnNoMatch = mapping.Union, "", mapping.GiveNone
+		wider := facts
+		wider.Authority = directory.AuthorityUnion
+		if delta := mapping.Diff(evaluate(t, catalog, set, facts), evaluate(t, catalog, set, wider)); len(delta.RolesLost)+len(delta.PermissionsLost) > 0 {
+			t.Errorf("from %q to union takes %+v", facts.Authority, delta)
+		}
+	})
+}
+
 func TestExplainAgreesWithEvaluate(t *testing.T) {
 	check(t, func(t *rapid.T, catalog mapping.Catalog, set mapping.RuleSet, facts directory.Facts) {
 		program, err := mapping.Compile(catalog, set)
@@ -400,8 +435,11 @@ func TestExplainAgreesWithEvaluate(t *testing.T) {
 			t.Errorf("decision %s, but DeniesLogin is %v", e.Decision, !denied)
 		}
 		for i, r := range set.Rules {
-			matching := slices.ContainsFunc(facts.Groups, func(m directory.Membership) bool { return counts(set, m) && modelMatches(r.When.Group, m) })
-			below := slices.ContainsFunc(facts.Groups, func(m directory.Membership) bool { return modelMatches(r.When.Group, m) })
+			matching := slices.ContainsFunc(facts.Groups, func(m directory.Membership) bool { return counts(set, facts, m) && modelMatches(r.When.Group, m) })
+			below := slices.ContainsFunc(facts.Groups, func(m directory.Membership) bool {
+				return authoritative(facts.Authority, m) && modelMatches(r.When.Group, m)
+			})
+			overruled := slices.ContainsFunc(facts.Groups, func(m directory.Membership) bool { return modelMatches(r.When.Group, m) })
 			anywhere := r.When.Group
 			anywhere.Connection = ""
 			elsewhere := slices.ContainsFunc(facts.Groups, func(m directory.Membership) bool { return modelMatches(anywhere, m) })
@@ -413,6 +451,8 @@ func TestExplainAgreesWithEvaluate(t *testing.T) {
 				want = mapping.Matched
 			case below:
 				want = mapping.NestedOnly
+			case overruled:
+				want = mapping.NotAuthoritative
 			case elsewhere:
 				want = mapping.ConnectionDiffers
 			}

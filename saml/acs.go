@@ -93,6 +93,9 @@ func (h *Handler) finish(c *call, who identity, asked sso.Request) error {
 // to Redis, and the application is told, by "published", what it can rely on. A Redis that
 // is away must not keep everybody out.
 func (h *Handler) await(c *call, in rolesync.LoggedIn) {
+	if in.Published {
+		return
+	}
 	ctx, cancel := context.WithTimeout(c.Context(), publishTime)
 	defer cancel()
 	if err := h.Writer.Await(ctx, c.party.Organization, in.User.ID, in.Version); err != nil && c.Context().Err() == nil {

@@ -50,7 +50,7 @@ func (h *Handler) Mount(r *mux.Router) {
 	route("/saml/{connection}/acs", "login", h.consume, http.MethodPost)
 	route("/saml/{connection}/login", "login", h.beginHere, http.MethodGet)
 	route("/saml/{connection}/logout", "logout", h.logout, http.MethodGet, http.MethodPost)
-	route("/saml/{connection}/metadata", "metadata", h.metadata, http.MethodGet)
+	route("/saml/{connection}/metadata", "metadata", h.metadata, http.MethodGet, http.MethodHead)
 	route("/saml/{connection}/test/{trial}", "test", h.beginTrial, http.MethodGet)
 	route("/login", "login", h.beginAnywhere, http.MethodGet)
 }

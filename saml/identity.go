@@ -120,7 +120,9 @@ func (r *reading) nameKey(id verifier.NameID) (string, error) {
 		return "", noName("the NameID %s is transient, which is another one at each login, and no attribute names the person", quote(value))
 	case id.Format == formatPersistent:
 		return joined("persistent", r.qualified(id, value)...), nil
-	case id.Format == formatEmail:
+	case id.Format == formatEmail, unspecified(id.Format) && isAddress(value):
+		// Providers send the same address with and without its format, as their admins
+		// have set it, or depending on where the login began.
 		return joined("email", r.qualified(id, directory.Fold(value))...), nil
 	case unspecified(id.Format):
 		return joined("unspecified", r.qualified(id, value)...), nil

@@ -50,14 +50,14 @@ func TestIdentityOfProviders(t *testing.T) {
 			assertion: named(nameID(formatUnspecified, "anna@acme.example"),
 				says("firstName", "Anna"), says("lastName", "Ek"), says("email", "anna@acme.example"), says("groups", "Everyone", "Admins")),
 			want: rolesync.Login{
-				Subject: "unspecified:anna@acme.example", UserName: "anna@acme.example", Email: "anna@acme.example",
+				Subject: "email:anna@acme.example", UserName: "anna@acme.example", Email: "anna@acme.example",
 				GivenName: "Anna", FamilyName: "Ek", DisplayName: "Anna Ek", Fact: directory.Stated, Groups: []string{"Everyone", "Admins"},
 			},
 		},
 		"okta without attributes": {
 			assertion: named(nameID(formatUnspecified, "anna@acme.example")),
 			want: rolesync.Login{
-				Subject: "unspecified:anna@acme.example", UserName: "anna@acme.example", Email: "anna@acme.example", Fact: directory.Absent,
+				Subject: "email:anna@acme.example", UserName: "anna@acme.example", Email: "anna@acme.example", Fact: directory.Absent,
 			},
 		},
 		"entra": {

@@ -189,9 +189,11 @@ func (h *Handler) metadata(c *call) error {
 	}
 	for _, k := range p.Keys {
 		switch {
+		// The one to be used comes first, since some providers read that only. For
+		// encryption it is the newest: they have to leave the old one before it goes.
 		case k.Use == directory.Encryption:
-			ours.Encryption = append(ours.Encryption, k.Certificate)
-		case k.Active: // first, since some providers read one only
+			ours.Encryption = append([][]byte{k.Certificate}, ours.Encryption...)
+		case k.Active:
 			ours.Signing = append([][]byte{k.Certificate}, ours.Signing...)
 		default:
 			ours.Signing = append(ours.Signing, k.Certificate)

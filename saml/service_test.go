@@ -60,6 +60,7 @@ type options struct {
 	base            string // the public URL; "": that of the listener
 	tls             bool
 	still           bool // nothing carries assignments to Redis
+	quiet           bool // nothing is logged, for a benchmark
 }
 
 var testSealer = sync.OnceValue(func() *credential.Sealer {
@@ -77,6 +78,9 @@ func newService(t testing.TB, o options) *service {
 	}
 	s := &service{t: t, log: &logBuffer{}, sealer: testSealer()}
 	log := slog.New(slog.NewTextHandler(io.MultiWriter(s.log, t.Output()), &slog.HandlerOptions{Level: slog.LevelDebug}))
+	if o.quiet {
+		log = slog.New(slog.DiscardHandler)
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	var err error
 	if s.store, err = store.Open(ctx, store.Options{URL: o.database, Log: log}); err != nil {
@@ -181,12 +185,16 @@ type tenant struct {
 	answer       func(samltest.Request) samltest.Message
 }
 
+// sharedProvider signs with one key for all tenants, as that of a provider with many.
+func sharedProvider() *samltest.Provider { return samltest.New("https://idp.example") }
+
 // newTenant makes a connection. The provider signs as who is named: two tenants may share
 // one.
 func (s *service) newTenant(name string, change func(*directory.SAMLSettings)) *tenant {
 	s.t.Helper()
 	tn := &tenant{service: s, organization: directory.NewOrganizationID(), connection: directory.NewConnectionID()}
-	tn.provider = samltest.New("https://" + name + ".idp.example/metadata")
+	tn.provider = sharedProvider()
+	tn.provider.EntityID = "https://" + name + ".idp.example/metadata"
 	server := httptest.NewServer(tn.provider.Handler())
 	s.t.Cleanup(server.Close)
 	tn.provider.URL = server.URL
@@ -348,7 +356,7 @@ func (b *browser) read(r *http.Response, err error) page {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	p := page{status: r.StatusCode, url: r.Request.URL, header: r.Header, text: string(text)}
+	p := page{status: r.StatusCode, url: r.Request.URL, header: r.Header, text: styleElement.ReplaceAllString(string(text), "")}
 	if r.StatusCode >= 300 && r.StatusCode < 400 {
 		if p.location, err = r.Location(); err != nil {
 			b.t.Fatal(err)
@@ -368,8 +376,9 @@ func (b *browser) post(address string, form url.Values) page {
 }
 
 var (
-	formAction = regexp.MustCompile(`<form[^>]* action="([^"]*)"`)
-	formField  = regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)">`)
+	styleElement = regexp.MustCompile(`(?s)<style>.*</style>`)
+	formAction   = regexp.MustCompile(`<form[^>]* action="([^"]*)"`)
+	formField    = regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)">`)
 )
 
 // form is what the page would post, and where.

@@ -55,6 +55,18 @@
 //     the store has an index for becomes SQL; the rest is tried on each stored resource
 //     that is left (see clause).
 //
+// # Users who have signed in before
+//
+// A person may sign in by SAML before the provider creates the user. A POST of a user
+// whom a SAML connection of the organization owns is answered with 201 and the id that
+// this user has: by userName, else by externalId, else by an e-mail address that only one
+// of them has, without case but for the externalId. From then on the user is as SCIM
+// states it, and SCIM's; subjects, and groups that logins state, stay with it. A PUT or
+// PATCH to the userName of such a user is a 409, as it is of any other. Of users and
+// groups of SAML connections SCIM is shown nothing, and nothing that a login changes
+// raises a revision. It costs a creation no round trip: the look for such a user is sent
+// with the creation, and ends it if there is one.
+//
 // # Limits
 //
 // Body 10 MiB (413), JSON depth 64, no attribute twice in an object, no text behind the

@@ -43,6 +43,7 @@ func (t *Tx) Adopt(id directory.UserID, u directory.User) (directory.User, error
 	u.ID, u.CreatedAt, u.ModifiedAt, u.Revision = id, before.CreatedAt, t.now, before.Revision+1
 	t.tx.AdoptUser(before.Connection, u)
 	t.takePending(id, names)
+	t.takePending(id, store.Names{UserName: string(id)}) // which was nobody's to SCIM
 	t.touched[id] = true
 	detail := userChange(before.User, u)
 	detail["connection"] = map[string]string{"before": string(before.Connection), "after": string(t.by.Connection)}

@@ -3,6 +3,7 @@ package sync_test
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/rolesync/rolesync/internal/directory"
 	"github.com/rolesync/rolesync/internal/fault"
 	"github.com/rolesync/rolesync/internal/store"
+	"github.com/rolesync/rolesync/internal/testserver"
 	"github.com/rolesync/rolesync/mapping"
 	rolesync "github.com/rolesync/rolesync/sync"
 )
@@ -432,4 +434,42 @@ func testOnePersonAtOnce(t *testing.T, s sso) {
 		}
 		equal(t, "groups", len(subjectsGroups(t, s, ids[0])), 2)
 	}
+}
+
+// People who are known sign in, with groups that come and go, while SCIM changes the same
+// users: none of them ever holds what the other waits for.
+func TestLoginsDoNotDeadlock(t *testing.T) {
+	t.Parallel()
+	s := newService(t, prepared(t, testserver.Database(t)), "")
+	n := s.tenant(t)
+	people := make([]directory.UserID, 16)
+	sso := n.sso(t)
+	for i := range people {
+		people[i] = n.user(t, fmt.Sprintf("p%d@example.com", i))
+		sso.in(t, login(fmt.Sprint("p", i)))
+	}
+	groups := []directory.GroupID{n.group(t, "Admins"), n.group(t, "Engineering")}
+	together(8, func(worker int) {
+		r := rand.New(rand.NewPCG(uint64(worker), 11))
+		for range 40 {
+			var err error
+			switch r.IntN(5) {
+			case 0:
+				err = n.try(replaceMembers(pick(r, groups), string(pick(r, people)), string(pick(r, people)), string(pick(r, people))))
+			case 1:
+				err = n.try(setActive(pick(r, people), true))
+			default:
+				l := login(fmt.Sprint("p", r.IntN(len(people))), "Everyone")
+				for range 6 {
+					l.Groups = append(l.Groups, fmt.Sprint("Group ", r.IntN(200)))
+				}
+				_, err = sso.tryIn(l)
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	equal(t, "transactions that ran again", s.again.Load(), 0)
+	s.wantSound(t)
 }

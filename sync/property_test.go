@@ -23,11 +23,19 @@ type model struct {
 	rules  map[string]mapping.RoleKey // role by group name
 	expand bool                       // nested groups count
 	gone   []directory.GroupID        // groups that were deleted
+
+	subjects   map[string]directory.UserID // of the SAML connection
+	authority  directory.Authority
+	scimGroups bool // SCIM has pushed one
+	scimUsers  bool // SCIM has created one
 }
 
 type modelUser struct {
-	userName, externalID string
-	active, deleted      bool
+	userName, externalID, email string
+	active, deleted             bool
+
+	saml   bool            // who made it, and owns it
+	groups map[string]bool // that logins stated, folded
 
 	stated          string // what the last version said, as the model sees it
 	wasActive       bool   // in it
@@ -57,15 +65,16 @@ func (g *modelGroup) list() []directory.MemberID {
 	return list
 }
 
-// named returns whom a value means: several, when they share it as their externalId.
+// named returns whom a value of SCIM means: several, when they share it as their
+// externalId.
 func (m *model) named(value string) (ids []directory.UserID) {
 	for id, u := range m.users {
-		if !u.deleted && (string(id) == value || u.externalID == value && value != "") {
+		if !u.deleted && !u.saml && (string(id) == value || u.externalID == value && value != "") {
 			ids = append(ids, id)
 		}
 	}
 	for id, u := range m.users {
-		if len(ids) == 0 && !u.deleted && directory.Fold(u.userName) == directory.Fold(value) {
+		if len(ids) == 0 && !u.deleted && !u.saml && directory.Fold(u.userName) == directory.Fold(value) {
 			return []directory.UserID{id}
 		}
 	}
@@ -122,8 +131,14 @@ func (m *model) roles(id directory.UserID) []mapping.RoleKey {
 		}
 	}
 	held := map[mapping.RoleKey]bool{}
+	scim, saml := m.counts()
 	for group, g := range m.groups {
-		if role, ok := m.rules[strings.ToLower(g.name)]; ok && in[group] {
+		if role, ok := m.rules[strings.ToLower(g.name)]; ok && in[group] && scim {
+			held[role] = true
+		}
+	}
+	for name := range u.groups {
+		if role, ok := m.rules[name]; ok && saml {
 			held[role] = true
 		}
 	}
@@ -142,7 +157,7 @@ func (m *model) roles(id directory.UserID) []mapping.RoleKey {
 // settle raises the version of everybody whose statement is another one than before.
 func (m *model) settle() {
 	for id, u := range m.users {
-		stated := fmt.Sprintf("%v %v %q %q", m.roles(id), u.active, strings.ToLower(u.userName), u.externalID)
+		stated := fmt.Sprintf("%v %v %q %q %q", m.roles(id), u.active, strings.ToLower(u.userName), u.externalID, strings.ToLower(u.email))
 		if u.deleted {
 			stated = "deleted"
 		}
@@ -166,8 +181,9 @@ func TestEngineIsLikeTheModel(t *testing.T) {
 		rapid.Check(t, func(r *rapid.T) {
 			n := s.tenant(t)
 			n.publish(r, mapping.RuleSet{ExpandNestedGroups: true}, map[string]mapping.RoleKey{"admins": "admin", "engineering": "developer"})
-			machine := &machine{tenant: n, model: &model{
+			machine := &machine{tenant: n, sso: n.sso(t), model: &model{
 				users: map[directory.UserID]*modelUser{}, groups: map[directory.GroupID]*modelGroup{},
+				subjects: map[string]directory.UserID{}, authority: directory.AuthorityAuto,
 				rules: map[string]mapping.RoleKey{"admins": "admin", "engineering": "developer"}, expand: true,
 			}}
 			r.Repeat(rapid.StateMachineActions(machine))
@@ -178,6 +194,7 @@ func TestEngineIsLikeTheModel(t *testing.T) {
 // machine makes each step on the engine and on the model.
 type machine struct {
 	tenant
+	sso   sso
 	model *model
 }
 
@@ -237,7 +254,10 @@ func (m *machine) taken(except directory.UserID, userName string) bool {
 
 // expect runs a change, which must end as the model says.
 func (m *machine) expect(r *rapid.T, kind fault.Kind, change func(*rolesync.Tx) error) bool {
-	err := m.try(change)
+	return m.ended(r, kind, m.try(change))
+}
+
+func (m *machine) ended(r *rapid.T, kind fault.Kind, err error) bool {
 	switch {
 	case kind == fault.Internal && err != nil:
 		r.Fatalf("the change failed: %v", err)
@@ -251,15 +271,27 @@ const fine = fault.Internal
 
 func (m *machine) CreateUser(r *rapid.T) {
 	u := newUser(userNames.Draw(r, "userName"))
-	u.ExternalID, u.Active = externalIDs.Draw(r, "externalId"), rapid.Bool().Draw(r, "active")
-	want := fine
-	if m.taken("", u.UserName) {
+	u.ExternalID, u.Email, u.Active = externalIDs.Draw(r, "externalId"), addresses.Draw(r, "email"), rapid.Bool().Draw(r, "active")
+	want, adopted := fine, m.model.adoptable(u)
+	if m.taken(adopted, u.UserName) {
 		want = fault.Conflict
 	}
-	if m.expect(r, want, func(tx *rolesync.Tx) error { tx.CreateUser(u); return nil }) {
-		m.model.users[u.ID] = &modelUser{userName: u.UserName, externalID: u.ExternalID, active: u.Active}
-		m.model.appeared(u.ID, u.UserName, u.ExternalID)
+	posted, err := m.post(u)
+	if !m.ended(r, want, err) {
+		return
 	}
+	if adopted == "" {
+		adopted = u.ID
+		m.model.users[u.ID] = &modelUser{groups: map[string]bool{}}
+	}
+	if posted.ID != adopted {
+		r.Fatalf("POST made %s, want %s", posted.ID, adopted)
+	}
+	made := m.model.users[adopted]
+	made.saml, made.userName, made.externalID, made.email, made.active = false, u.UserName, u.ExternalID, u.Email, u.Active
+	m.model.scimUsers = true
+	m.model.appeared(adopted, u.UserName, u.ExternalID)
+	m.model.appeared(adopted, string(adopted), "")
 }
 
 func (m *machine) PutUser(r *rapid.T) {
@@ -267,7 +299,7 @@ func (m *machine) PutUser(r *rapid.T) {
 	u := m.model.users[id]
 	userName, externalID, active := userNames.Draw(r, "userName"), externalIDs.Draw(r, "externalId"), rapid.Bool().Draw(r, "active")
 	want := fine
-	if u.deleted {
+	if u.deleted || u.saml {
 		want = fault.NotFound
 	} else if m.taken(id, userName) {
 		want = fault.Conflict
@@ -289,11 +321,12 @@ func (m *machine) DeleteUser(r *rapid.T) {
 	id := m.pickUser(r)
 	u := m.model.users[id]
 	want := fine
-	if u.deleted {
+	if u.deleted || u.saml {
 		want = fault.NotFound
 	}
 	if m.expect(r, want, deleteUser(id)) {
 		u.deleted = true
+		maps.DeleteFunc(m.model.subjects, func(_ string, of directory.UserID) bool { return of == id })
 		for _, g := range m.model.groups {
 			delete(g.members, id)
 		}
@@ -318,6 +351,8 @@ func (m *machine) CreateGroup(r *rapid.T) {
 	if m.expect(r, want, func(tx *rolesync.Tx) error { tx.CreateGroup(g); tx.AddMembers(g.ID, values); return nil }) {
 		made := &modelGroup{name: g.DisplayName, members: map[directory.UserID]bool{}, nested: map[directory.GroupID]bool{}, pending: map[string]bool{}}
 		m.model.groups[g.ID] = made
+		m.model.scimGroups = true
+		m.workOff(r)
 		for _, value := range values {
 			m.model.add(made, value)
 		}
@@ -455,8 +490,12 @@ func (m *machine) Check(r *rapid.T) {
 	if !slices.Equal(got, want) {
 		r.Fatalf("pending members = %q, want %q", got, want)
 	}
-	page, err := m.Store.Users(ctx, store.Query{Scope: m.scope()})
-	if live := len(slices.DeleteFunc(slices.Collect(maps.Values(m.model.users)), func(u *modelUser) bool { return u.deleted })); err != nil || page.Total != live {
-		r.Fatalf("there are %d users, %v; want %d", page.Total, err, live)
+	for scope, saml := range map[store.Scope]bool{m.scope(): false, m.sso.scope(): true} {
+		page, err := m.Store.Users(ctx, store.Query{Scope: scope})
+		live := len(slices.DeleteFunc(slices.Collect(maps.Values(m.model.users)), func(u *modelUser) bool { return u.deleted || u.saml != saml }))
+		if tallied, _, failed := m.Store.Recount(ctx, scope); err != nil || failed != nil || page.Total != live || tallied != live {
+			r.Fatalf("there are %d users, tallied %d, %v, %v; want %d", page.Total, tallied, err, failed, live)
+		}
 	}
+	m.checkStated(r)
 }

@@ -40,8 +40,17 @@ func TestRandomChangesAtOnce(t *testing.T) {
 					crowd.publishRandom(t, r, n)
 					continue
 				}
+				if worker == 0 && i%20 == 15 {
+					if err := n.SetAuthority(t.Context(), n.by, pick(r, crowdAuthorities)); err != nil {
+						t.Errorf("set authority: %v", err)
+					}
+					continue
+				}
 				c := crowd.random(r)
-				switch err := n.try(c.change); {
+				if c.run == nil {
+					c.run = func(n tenant) error { return n.try(c.change) }
+				}
+				switch err := c.run(n); {
 				case err == nil && c.done != nil:
 					c.done()
 				case fault.Is(err, fault.NotFound), fault.Is(err, fault.Conflict):
@@ -62,6 +71,7 @@ func TestRandomChangesAtOnce(t *testing.T) {
 
 // crowd is a small directory that many change.
 type crowd struct {
+	sso    [2]sso
 	mu     sync.Mutex
 	users  []directory.UserID  // guarded by mu
 	groups []directory.GroupID // guarded by mu
@@ -72,16 +82,19 @@ type step struct {
 	name   string
 	change func(*rolesync.Tx) error
 	done   func()
+	run    func(tenant) error // instead of change, what is not one of SCIM
 }
 
 func newCrowd(t *testing.T, n tenant) *crowd {
 	t.Helper()
-	c := &crowd{users: n.users(t, 12)}
+	c := &crowd{sso: [2]sso{n.sso(t), n.sso(t)}, users: n.users(t, 12)}
 	for i := range 4 {
 		c.groups = append(c.groups, n.group(t, crowdGroups[i], c.users[i*3:i*3+3]...))
 	}
 	return c
 }
+
+var crowdAuthorities = []directory.Authority{directory.AuthorityAuto, directory.AuthoritySCIM, directory.AuthoritySAML, directory.AuthorityUnion}
 
 var crowdGroups = []string{"Admins", "Engineering", "Engineers", "Sales", "Support", "Finance"}
 
@@ -115,18 +128,28 @@ func (c *crowd) values(r *rand.Rand) (values []string) {
 // random makes one change of the many that a provider makes.
 func (c *crowd) random(r *rand.Rand) step {
 	userName := fmt.Sprintf("user%d@example.com", r.IntN(20))
-	switch r.IntN(14) {
+	switch r.IntN(20) {
 	case 0, 1:
 		u := newUser(userName)
 		u.ExternalID = fmt.Sprint("00u", r.IntN(30))
-		return step{"create user", func(tx *rolesync.Tx) error { tx.CreateUser(u); return nil }, func() {
-			c.mu.Lock()
-			defer c.mu.Unlock()
-			c.users = append(c.users, u.ID)
+		return step{name: "create user", run: func(n tenant) error {
+			posted, err := n.post(u)
+			if err == nil {
+				c.joined(posted.ID)
+			}
+			return err
+		}}
+	case 14, 15, 16, 17, 18:
+		return c.login(r)
+	case 19:
+		sso, subject, message := c.sso[r.IntN(2)], fmt.Sprint("user", r.IntN(20)), login("").Message
+		return step{name: "sign out", run: func(n tenant) error {
+			_, err := n.SignOut(context.Background(), sso.by, subject, message, directory.Now())
+			return err
 		}}
 	case 2:
 		gone := c.user(r)
-		return step{"delete user", deleteUser(gone), func() {
+		return step{name: "delete user", change: deleteUser(gone), done: func() {
 			c.mu.Lock()
 			defer c.mu.Unlock()
 			if i := slices.Index(c.users, gone); len(c.users) > 5 {
@@ -134,22 +157,22 @@ func (c *crowd) random(r *rand.Rand) step {
 			}
 		}}
 	case 3:
-		return step{"set active", setActive(c.user(r), r.IntN(2) == 0), nil}
+		return step{name: "set active", change: setActive(c.user(r), r.IntN(2) == 0)}
 	case 4:
-		return step{"rename user", putUser(c.user(r), func(u *directory.User) { u.UserName, u.Email = userName, userName }), nil}
+		return step{name: "rename user", change: putUser(c.user(r), func(u *directory.User) { u.UserName, u.Email = userName, userName })}
 	case 5:
 		g, values := newGroup(pick(r, crowdGroups)), c.values(r)
-		return step{"create group", func(tx *rolesync.Tx) error { tx.CreateGroup(g); tx.AddMembers(g.ID, values); return nil }, func() {
+		return step{name: "create group", change: func(tx *rolesync.Tx) error { tx.CreateGroup(g); tx.AddMembers(g.ID, values); return nil }, done: func() {
 			c.mu.Lock()
 			defer c.mu.Unlock()
 			c.groups = append(c.groups, g.ID)
 		}}
 	case 6:
 		if r.IntN(3) > 0 {
-			return step{"rename group", renameGroup(c.group(r), pick(r, crowdGroups)), nil}
+			return step{name: "rename group", change: renameGroup(c.group(r), pick(r, crowdGroups))}
 		}
 		gone := c.group(r)
-		return step{"delete group", deleteGroup(gone), func() {
+		return step{name: "delete group", change: deleteGroup(gone), done: func() {
 			c.mu.Lock()
 			defer c.mu.Unlock()
 			if i := slices.Index(c.groups, gone); len(c.groups) > 2 {
@@ -157,11 +180,11 @@ func (c *crowd) random(r *rand.Rand) step {
 			}
 		}}
 	case 7, 8:
-		return step{"remove members", removeMembers(c.group(r), c.values(r)...), nil}
+		return step{name: "remove members", change: removeMembers(c.group(r), c.values(r)...)}
 	case 9:
-		return step{"replace members", replaceMembers(c.group(r), c.values(r)...), nil}
+		return step{name: "replace members", change: replaceMembers(c.group(r), c.values(r)...)}
 	default:
-		return step{"add members", addMembers(c.group(r), c.values(r)...), nil}
+		return step{name: "add members", change: addMembers(c.group(r), c.values(r)...)}
 	}
 }
 
@@ -178,5 +201,34 @@ func (c *crowd) publishRandom(t *testing.T, r *rand.Rand, n tenant) {
 	}
 	if _, err := n.PublishRules(context.Background(), n.by, rules, rolesync.AnyVersion, "random"); err != nil {
 		t.Errorf("publish rules: %v", err)
+	}
+}
+
+// login signs in one of a few people, who may be users of SCIM, by one of two connections.
+func (c *crowd) login(r *rand.Rand) step {
+	l := login(fmt.Sprint("user", r.IntN(20)))
+	for range r.IntN(4) {
+		l.Groups = append(l.Groups, pick(r, crowdGroups))
+	}
+	l.Fact = pick(r, []directory.GroupFact{directory.Stated, directory.Stated, directory.Absent, directory.Empty})
+	l.EmailTrusted = r.IntN(2) == 0
+	if r.IntN(4) == 0 {
+		l.UserName = fmt.Sprintf("user%d@example.com", r.IntN(20))
+	}
+	sso := c.sso[r.IntN(2)]
+	return step{name: "sign in", run: func(n tenant) error {
+		in, err := n.Login(context.Background(), sso.by, l)
+		if err == nil && in.Refused == rolesync.Accepted {
+			c.joined(in.User.ID)
+		}
+		return err
+	}}
+}
+
+func (c *crowd) joined(user directory.UserID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !slices.Contains(c.users, user) {
+		c.users = append(c.users, user)
 	}
 }

@@ -64,6 +64,8 @@ type (
 	AdminKey = store.AdminKey
 	// Application is what people sign in to, with what is known of its secrets.
 	Application = store.Application
+	// GroupAuthority says whose groups count in an organization.
+	GroupAuthority = store.GroupAuthority
 	// WaitingMember is a member of a group that is no user yet.
 	WaitingMember = store.WaitingMember
 	// RuleSetVersion is one published, immutable version of an organization's rules.

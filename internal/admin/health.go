@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,24 +31,36 @@ type Health struct {
 	Kinds       []KindTraffic       // by name
 	Unmapped    []UnmappedAttribute // by name, those that came last
 	Pending     int                 // members that are no users yet; see Pending
+
+	// Of SAML connections.
+	Certificates []CertificateHealth // of the provider
+	Keys         []CertificateHealth // ours
+	Metadata     *store.SAMLFetch    // nil: it is not read by itself
+	Warnings     []Warning
 }
 
 // Health tells how a connection is doing, with all that this process has seen of it.
 // Other processes have stored theirs within two seconds.
 func (s *Service) Health(ctx context.Context, by Actor, organization directory.OrganizationID, id directory.ConnectionID) (Health, error) {
-	scope, err := s.seen(ctx, by, organization, id)
+	c, err := s.seen(ctx, by, organization, id)
 	if err != nil {
 		return Health{}, err
 	}
+	scope := store.Scope{Organization: organization, Connection: id}
 	traffic, pending, err := s.Store.Traffic(ctx, scope)
 	if err != nil {
 		return Health{}, err
 	}
 	h := Health{Kinds: traffic.Kinds, Unmapped: traffic.Unmapped, Pending: pending}
 	for _, k := range h.Kinds {
-		h.LastSuccess, h.LastFailure = later(h.LastSuccess, k.LastSuccess), later(h.LastFailure, k.LastFailure)
+		if k.Kind != KindMetadata { // that request is ours
+			h.LastSuccess, h.LastFailure = later(h.LastSuccess, k.LastSuccess), later(h.LastFailure, k.LastFailure)
+		}
 	}
 	h.LastRequest = later(h.LastSuccess, h.LastFailure)
+	if c.SAML != nil {
+		return h, s.samlHealth(ctx, &h, c, scope)
+	}
 	failing, found := h.failing()
 	if !found {
 		h.Status, h.Reason = Healthy, "The newest request succeeded, and so did the newest change of each kind."
@@ -114,23 +127,32 @@ func later(a, b time.Time) time.Time {
 }
 
 // Failures lists the newest failures of a connection, newest first: at most 100 are
-// kept, of requests without a valid token 10.
-func (s *Service) Failures(ctx context.Context, by Actor, organization directory.OrganizationID, id directory.ConnectionID, page Page) (List[Failure], error) {
+// kept, of requests without a valid token, or of messages that nobody is known to have
+// signed, 10. With a reference, only the one that a person was shown it for.
+func (s *Service) Failures(ctx context.Context, by Actor, organization directory.OrganizationID, id directory.ConnectionID, reference string, page Page) (List[Failure], error) {
 	if !storable(page.After) {
 		return List[Failure]{}, badCursor(page.After)
 	}
-	scope, err := s.seen(ctx, by, organization, id)
-	if err != nil {
+	if _, err := s.seen(ctx, by, organization, id); err != nil {
 		return List[Failure]{}, err
 	}
-	failures, err := s.Store.Failures(ctx, scope, page.After, page.limit()+1)
+	scope := store.Scope{Organization: organization, Connection: id}
+	most := page.limit() + 1
+	if reference != "" {
+		most = store.MostFailures
+	}
+	failures, err := s.Store.Failures(ctx, scope, page.After, most)
+	if reference != "" {
+		failures = slices.DeleteFunc(failures, func(f Failure) bool { return !strings.EqualFold(Reference(f.Request), strings.TrimSpace(reference)) })
+	}
 	return cut(failures, page.limit(), func(f Failure) string { return f.ID }), err
 }
 
-// seen returns the scope of a connection after storing what this process has seen.
-func (s *Service) seen(ctx context.Context, by Actor, organization directory.OrganizationID, id directory.ConnectionID) (store.Scope, error) {
-	if _, err := s.Connection(ctx, by, organization, id); err != nil {
-		return store.Scope{}, err
+// seen returns a connection after storing what this process has seen of it.
+func (s *Service) seen(ctx context.Context, by Actor, organization directory.OrganizationID, id directory.ConnectionID) (Connection, error) {
+	c, err := s.Connection(ctx, by, organization, id)
+	if err != nil {
+		return Connection{}, err
 	}
-	return store.Scope{Organization: organization, Connection: id}, s.Traffic.Flush(ctx)
+	return c, s.Traffic.Flush(ctx)
 }

@@ -37,6 +37,20 @@ func (s *Service) Organization(ctx context.Context, _ Actor, id directory.Organi
 	return s.Store.Organization(ctx, id)
 }
 
+// GroupAuthority says whose groups count in an organization.
+func (s *Service) GroupAuthority(ctx context.Context, _ Actor, organization directory.OrganizationID) (GroupAuthority, error) {
+	return s.Store.GroupAuthority(ctx, organization)
+}
+
+// SetGroupAuthority chooses whose groups count. Everyone is evaluated again, if that makes
+// a difference.
+func (s *Service) SetGroupAuthority(ctx context.Context, by Actor, organization directory.OrganizationID, authority directory.Authority) (GroupAuthority, error) {
+	if err := s.Engine.SetAuthority(ctx, by.author(organization), authority); err != nil {
+		return GroupAuthority{}, err
+	}
+	return s.GroupAuthority(ctx, by, organization)
+}
+
 // known is a NotFound fault when there is no such organization: lists of an unknown
 // organization are not empty, they do not exist.
 func (s *Service) known(ctx context.Context, organization directory.OrganizationID) error {

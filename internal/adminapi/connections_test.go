@@ -276,6 +276,8 @@ func TestAnotherOrganizationsIDsDoNotExist(t *testing.T) {
 			switch {
 			case strings.HasSuffix(path, "/saml"):
 				body = object{"clock_skew": 1}
+			case strings.HasSuffix(path, "/group-authority"):
+				body = object{"set": "union"}
 			case strings.HasSuffix(path, "/saml/keys"):
 				body = object{"use": "signing"}
 			case method == "PATCH":

@@ -52,4 +52,34 @@ func (h *Handler) organizations(api huma.API) {
 		o, err := h.Admin.Organization(ctx, by, in.Organization)
 		return reply(organizationOf(o)), err
 	})
+
+	const authority = "/organizations/{organization}/group-authority"
+	register(h, api, operation{
+		method: http.MethodGet, path: authority, id: "get-group-authority", tag: "organizations", problems: []int{http.StatusNotFound},
+		summary: "See whose groups count", description: "Those that SCIM pushes, those that SAML logins state, or both.",
+	}, func(ctx context.Context, by admin.Actor, in *InOrganization) (*answer[GroupAuthority], error) {
+		a, err := h.Admin.GroupAuthority(ctx, by, in.Organization)
+		return reply(authorityOf(a)), err
+	})
+	type authorityInput struct {
+		InOrganization
+		Body struct {
+			Set directory.Authority `json:"set" enum:"auto,scim,saml,union" doc:"auto: SCIM's once a SCIM connection has pushed a group, until then SAML's; union: both."`
+		} `nameHint:"GroupAuthorityChange"`
+	}
+	register(h, api, operation{
+		method: http.MethodPut, path: authority, id: "set-group-authority", tag: "organizations", problems: []int{http.StatusNotFound},
+		summary: "Choose whose groups count", description: "Everyone in the organization is evaluated again, if that makes a difference.",
+	}, func(ctx context.Context, by admin.Actor, in *authorityInput) (*answer[GroupAuthority], error) {
+		a, err := h.Admin.SetGroupAuthority(ctx, by, in.Organization, in.Body.Set)
+		return reply(authorityOf(a)), err
+	})
 }
+
+// GroupAuthority says whose groups count.
+type GroupAuthority struct {
+	Set       directory.Authority `json:"set" enum:"auto,scim,saml,union" doc:"What was chosen; auto at first."`
+	Effective directory.Authority `json:"effective" enum:"scim,saml,union" doc:"What that means now."`
+}
+
+func authorityOf(a admin.GroupAuthority) GroupAuthority { return GroupAuthority{a.Set, a.InEffect()} }

@@ -258,7 +258,7 @@ func (s *Service) Run(ctx context.Context) error {
 	engineCtx, stopEngine := context.WithCancel(context.WithoutCancel(ctx))
 	writerCtx, stopWriter := context.WithCancel(context.WithoutCancel(ctx))
 	trafficCtx, stopTraffic := context.WithCancel(context.WithoutCancel(ctx))
-	var engine, writer, recorder sync.WaitGroup
+	var engine, writer, recorder, keeper sync.WaitGroup
 	engine.Go(func() { s.Engine.Run(engineCtx) })
 	writer.Go(func() { s.Writer.Run(writerCtx) })
 	defer writer.Wait()
@@ -268,6 +268,10 @@ func (s *Service) Run(ctx context.Context) error {
 	recorder.Go(func() { s.Traffic.Run(trafficCtx) })
 	defer recorder.Wait()
 	defer stopTraffic()
+	keeperCtx, stopKeeper := context.WithCancel(ctx)
+	keeper.Go(func() { (&admin.Keeper{Admin: s.Admin, Log: s.log}).Run(keeperCtx) })
+	defer keeper.Wait()
+	defer stopKeeper()
 
 	served := make(chan error, 1)
 	go func() { served <- s.server.Serve(s.listener) }()

@@ -20,7 +20,7 @@ var mayImport = map[string][]string{
 	"cmd/rolesync": {"claims", "config", "internal/admin", "internal/app", "internal/demo", "internal/directory", "internal/fault", "internal/simulate", "sync"},
 
 	"internal/demo": {"claims", "internal/admin", "internal/app", "internal/directory", "internal/fault", "internal/simulate", "mapping", "sync"},
-	"internal/app":  {"config", "internal/admin", "internal/adminapi", "internal/credential", "internal/directory", "internal/sso", "internal/store",
+	"internal/app": {"config", "internal/admin", "internal/adminapi", "internal/credential", "internal/directory", "internal/sso", "internal/store",
 		"internal/traffic", "internal/web", "saml", "saml/metadata", "scim", "sync"},
 
 	"internal/adminapi": {"internal/admin", "internal/directory", "internal/fault", "mapping"},
@@ -51,6 +51,7 @@ var mayImport = map[string][]string{
 	"internal/testserver": {},
 	"internal/bench":      {"claims", "internal/harness", "internal/testserver", "saml/samltest", "sync"},
 	"internal/badtimes":   {},
+	"internal/interop":    {},
 	"saml/samltest":       {},
 }
 

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/rolesync/rolesync/internal/fault"
 )
@@ -81,6 +82,9 @@ func (s *Service) asked(r Request, parameters url.Values) (Request, error) {
 	state := parameters.Get("state")
 	if len(state) > maxState {
 		return refuse("invalid_request", "the parameter state has %d bytes; at most %d are possible", len(state), maxState)
+	}
+	if !utf8.ValidString(state) {
+		return refuse("invalid_request", "the parameter state is not UTF-8")
 	}
 	r.State = state
 	challenge, method := parameters.Get("code_challenge"), parameters.Get("code_challenge_method")

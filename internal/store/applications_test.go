@@ -133,10 +133,4 @@ func testTrials(t *testing.T, d *database) {
 	}
 	_, err = d.Trial(ctx, c.Scope, two.ID)
 	wantFault(t, err, fault.NotFound) // it was the oldest of too many
-	last := newTrial(now.Add(time.Hour))
-	if err := d.SweepTrials(ctx, now.Add(2*time.Hour), 1000); err != nil {
-		t.Fatal(err)
-	}
-	_, err = d.Trial(ctx, c.Scope, last.ID)
-	wantFault(t, err, fault.NotFound)
 }

@@ -17,13 +17,17 @@
 //
 // On PostgreSQL, at READ COMMITTED, in this order:
 //
-//  1. the organization's advisory lock: shared for facts, exclusive for rules and for
-//     what reaches through nested groups;
-//  2. rows of groups, in order of id;
-//  3. rows of users, in order of id.
+//  1. the organization's advisory lock: shared for facts, exclusive for rules, for the
+//     authority over groups and for what reaches through nested groups;
+//  2. advisory locks of names that are to be somebody's, in order, where a user or a
+//     subject is created;
+//  3. rows of groups of SCIM, in order of id;
+//  4. rows of users, in order of id;
+//  5. new groups of SAML connections, in order of name.
 //
 // The row of a user guards the user's memberships and assignment, the row of a group
-// its name and its list of members. Which groups are in which is guarded by the lock of
+// its name and its list of members. A group of a SAML connection has no such row: its name
+// never changes, and its members are the users' own affair. Which groups are in which is guarded by the lock of
 // the organization: it is written by whoever is alone, so everybody may rely on it; and
 // so is the name of a group that has others in it. Who deletes a user locks the groups
 // that lose a member first, and then those that the user joined meanwhile. Facts are read by a statement that comes after
@@ -40,5 +44,8 @@
 //   - A transaction is all or nothing; after any error but a lost connection during
 //     COMMIT, nothing of it was stored.
 //   - What connections sent is counted in rows that no change of facts touches.
+//   - A message of an identity provider, a login request and a code are used once, by
+//     however many processes; what has expired is swept later, with a margin.
+//   - A subject of a SAML connection is a user who is there.
 //   - A row of assignments with published_version < version has yet to reach Redis.
 package store

@@ -78,6 +78,11 @@ var conformance = []struct {
 	{"rollback", testRollback},
 	{"races", testRaces},
 	{"text that no database keeps", testText},
+	{"messages", testMessages},
+	{"requests and codes", testTakenOnce},
+	{"identities", testIdentities},
+	{"addresses", testEmailFolded},
+	{"authority", testAuthority},
 }
 
 func TestStore(t *testing.T) {

@@ -75,16 +75,3 @@ func (s *Store) FinishTrial(ctx context.Context, scope Scope, id, document strin
 		return nil
 	})
 }
-
-// SweepTrials deletes expired trials, at most limit of them: they hold what a provider
-// says of a person.
-func (s *Store) SweepTrials(ctx context.Context, now time.Time, limit int) error {
-	return s.Transact(ctx, Scope{}, Facts, func(tx *Tx) error {
-		tx.queue(statement{
-			sql: same(`DELETE FROM saml_trials WHERE (organization_id, connection_id, id) IN
-				(SELECT organization_id, connection_id, id FROM saml_trials WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`),
-			args: []any{micros(now), limit},
-		})
-		return nil
-	})
-}

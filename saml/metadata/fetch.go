@@ -25,11 +25,10 @@ import (
 //
 // The zero value is ready for use, by several at once.
 type Fetcher struct {
-	// What a test puts in place of the network.
-	lookup func(ctx context.Context, host string) ([]netip.Addr, error)
-	dial   func(ctx context.Context, address netip.AddrPort) (net.Conn, error)
-	roots  *x509.CertPool
-	time   time.Duration
+	Lookup func(ctx context.Context, host string) ([]netip.Addr, error)        // nil: the system's resolver
+	Dial   func(ctx context.Context, address netip.AddrPort) (net.Conn, error) // nil: TCP; it is given public addresses only
+	Roots  *x509.CertPool                                                      // who is trusted; nil: whom the system trusts
+	Time   time.Duration                                                       // for all of it; 0: 10 s
 }
 
 const (
@@ -58,7 +57,7 @@ func (f *Fetcher) Fetch(ctx context.Context, address string) ([]byte, error) {
 	if err := CheckFetchURL(address); err != nil {
 		return nil, err
 	}
-	limit := f.time
+	limit := f.Time
 	if limit == 0 {
 		limit = fetchTime
 	}
@@ -72,7 +71,7 @@ func (f *Fetcher) Fetch(ctx context.Context, address string) ([]byte, error) {
 	request.Header.Set("User-Agent", "rolesync")
 	transport := &http.Transport{
 		DialContext:            f.connect,
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: f.roots},
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: f.Roots},
 		DisableKeepAlives:      true,
 		DisableCompression:     true, // what is small packed can be endless unpacked
 		MaxResponseHeaderBytes: 64 << 10,
@@ -121,7 +120,7 @@ func (f *Fetcher) connect(ctx context.Context, _, address string) (net.Conn, err
 	if err != nil {
 		return nil, err
 	}
-	lookup := f.lookup
+	lookup := f.Lookup
 	if lookup == nil {
 		lookup = func(ctx context.Context, host string) ([]netip.Addr, error) {
 			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
@@ -140,7 +139,7 @@ func (f *Fetcher) connect(ctx context.Context, _, address string) (net.Conn, err
 	if err != nil {
 		return nil, err
 	}
-	dial := f.dial
+	dial := f.Dial
 	if dial == nil {
 		dial = func(ctx context.Context, address netip.AddrPort) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, "tcp", address.String())

@@ -117,6 +117,9 @@ func (c *canonicaliser) element(e *Element, scope, rendered map[string]string) {
 			c.element(n, scope, own)
 		case Written:
 			escapeText(&c.b, n.Value)
+		case Instruction:
+			target, data, _ := strings.Cut(string(n), " ")
+			Instruction(strings.TrimRight(target+" "+strings.TrimLeft(data, " \t\r\n"), " ")).write(&c.b)
 		case Comment:
 			if c.comments {
 				n.write(&c.b)

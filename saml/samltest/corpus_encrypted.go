@@ -10,7 +10,7 @@ import (
 // has the one code, so that nothing is learnt from it.
 func (c *corpus) encrypted() {
 	const codes = "decryption algorithm"
-	foreign := SelfSigned(Key(RSA2048, "corpus: foreign"), "foreign", c.now.AddDate(5, 0, 0))
+	foreign := SelfSigned(Key(Quick2048, "corpus: foreign"), "foreign", c.now.AddDate(5, 0, 0))
 	with := func(name, note, codes string, e Encryption) {
 		if e.For == nil {
 			e.For = c.target.Decrypts
@@ -21,11 +21,11 @@ func (c *corpus) encrypted() {
 		m.Sign, m.Encrypt = SignNothing, &Encryption{For: c.target.Decrypts}
 	})
 	c.hostile("encrypted: signed by a foreign key", "anybody can encrypt for us", "signature", func(m *Message) {
-		m.Signature.Key = Key(RSA2048, "corpus: foreign")
+		m.Signature.Key = Key(Quick2048, "corpus: foreign")
 		m.Encrypt = &Encryption{For: c.target.Decrypts}
 	})
 	c.hostile("encrypted: signed by a foreign key, in a soundly signed response", "every signature counts", "signature", func(m *Message) {
-		m.Signature.Key = Key(RSA2048, "corpus: foreign")
+		m.Signature.Key = Key(Quick2048, "corpus: foreign")
 		m.Encrypt = &Encryption{For: c.target.Decrypts}
 		m.Tamper = func(r *Element) { Sign(r, r, c.provider.signing(Signature{})) }
 	})

@@ -300,6 +300,6 @@ func (c *corpus) tenants() {
 	})
 	c.hostile("a message for another tenant, encrypted for it", note, "decryption", func(m *Message) {
 		m.Audience = other(m.Audience)
-		m.Encrypt = &Encryption{For: SelfSigned(Key(RSA2048, "corpus: foreign"), "other", c.now.AddDate(1, 0, 0))}
+		m.Encrypt = &Encryption{For: SelfSigned(Key(Quick2048, "corpus: foreign"), "other", c.now.AddDate(1, 0, 0))}
 	})
 }

@@ -15,7 +15,7 @@ import (
 
 // keys adds signatures of others, and keys that a message brings with it.
 func (c *corpus) keys() {
-	foreign := Key(RSA2048, "corpus: foreign")
+	foreign := Key(Quick2048, "corpus: foreign")
 	certificate := SelfSigned(foreign, "samltest", c.now.AddDate(5, 0, 0))
 	for _, sign := range []Scope{SignAssertion, SignResponse, SignBoth} {
 		where := []string{"the assertion", "the response", "both"}[sign]

@@ -264,12 +264,12 @@ func (c *corpus) sizes() {
 		m.Tamper = func(r *Element) { r.Set("Consent", strings.Repeat("a", 900000)).Find("NameID").SetText(intruder) }
 	})
 	c.hostile("a comment of 900 kB and a foreign key", "limits of the guard", "too_large signature", func(m *Message) {
-		m.Signature.Key = Key(RSA2048, "corpus: foreign")
+		m.Signature.Key = Key(Quick2048, "corpus: foreign")
 		m.Tamper = func(r *Element) { r.Prepend(Comment(strings.Repeat("a ", 450000))) }
 	})
 	c.hostile("5,000 groups and a foreign key", "crewjam/saml panics on many elements", "signature", func(m *Message) {
 		m.Groups = numbered(5000)
-		m.Signature.Key = Key(RSA2048, "corpus: foreign")
+		m.Signature.Key = Key(Quick2048, "corpus: foreign")
 	})
 }
 

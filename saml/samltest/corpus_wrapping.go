@@ -199,7 +199,7 @@ func (c *corpus) newerWrapping() {
 		a.After(signature, signature.Clone())
 	})
 	wrap("a forged response around the signed assertion, with a signature of nobody", "every signature that is there must verify", "signature", SignAssertion, func(r *Element) {
-		Sign(r, r, Signature{Key: Key(RSA2048, "corpus: foreign"), Certificates: c.provider.Certificates})
+		Sign(r, r, Signature{Key: Key(Quick2048, "corpus: foreign"), Certificates: c.provider.Certificates})
 	})
 	wrap("a second assertion in a signed response", "exactly one is read", moved, SignNothing, func(r *Element) {
 		a := r.Find("Assertion")
@@ -267,6 +267,6 @@ func (c *corpus) newerWrapping() {
 	})
 	wrap("SignedInfo with a relative namespace, whose canonical form is empty in libxml2", "void canonicalisation (PortSwigger 2025)", "signature malformed", SignNothing, func(r *Element) {
 		a := r.Find("Assertion")
-		Sign(r, a, c.provider.signing(Signature{Key: Key(RSA2048, "corpus: foreign"), Info: func(info *Element) { info.Set("xmlns:ns", "1") }}))
+		Sign(r, a, c.provider.signing(Signature{Key: Key(Quick2048, "corpus: foreign"), Info: func(info *Element) { info.Set("xmlns:ns", "1") }}))
 	})
 }

@@ -6,7 +6,6 @@ import (
 	"crypto/hmac"
 	_ "crypto/md5" // for what must be refused
 	"crypto/rand"
-	"crypto/rsa"
 	_ "crypto/sha1" // likewise
 	"crypto/sha256"
 	_ "crypto/sha512" // for SHA-384 and SHA-512
@@ -170,14 +169,15 @@ func signature(key crypto.Signer, hash crypto.Hash, content []byte, der bool) ([
 	h := hash.New()
 	_, _ = h.Write(content) // a hash does not fail
 	signed, err := key.Sign(rand.Reader, h.Sum(nil), hash)
-	if _, ok := key.(*rsa.PrivateKey); ok || err != nil || der {
+	public, ok := key.Public().(*ecdsa.PublicKey)
+	if !ok || err != nil || der {
 		return signed, err
 	}
 	var pair struct{ R, S *big.Int }
 	if _, err := asn1.Unmarshal(signed, &pair); err != nil {
 		return nil, err
 	}
-	size := (key.Public().(*ecdsa.PublicKey).Curve.Params().BitSize + 7) / 8
+	size := (public.Curve.Params().BitSize + 7) / 8
 	return slices.Concat(pair.R.FillBytes(make([]byte, size)), pair.S.FillBytes(make([]byte, size))), nil
 }
 

@@ -118,3 +118,56 @@ func refused(t *testing.T, c samltest.Case, e verifier.Expectation) {
 		t.Errorf("Examine refuses for %v, Verify for %v", r.Refusal, refusal)
 	}
 }
+
+// The corpus of logouts must not shrink unnoticed either.
+const (
+	minHostileLogouts = 65
+	minLegalLogouts   = 18
+)
+
+// TestLogoutCorpus does the same with requests to log out.
+func TestLogoutCorpus(t *testing.T) {
+	now := time.Date(2026, 11, 27, 9, 30, 0, 0, time.UTC)
+	const destination = "https://roles.example/saml/conn_1/logout"
+	hostile, legal := 0, 0
+	seen := map[string]bool{}
+	for _, c := range samltest.LogoutCorpus(now, destination, time.Minute) {
+		if seen[c.Name] {
+			t.Errorf("two cases are named %q", c.Name)
+		}
+		seen[c.Name] = true
+		e := verifier.LogoutExpectation{Provider: c.Issuer, Certificates: c.Certificates, LogoutURL: destination, Now: now, Skew: time.Minute}
+		var got *verifier.LogoutRequest
+		var err error
+		if c.Message != nil {
+			got, err = verifier.VerifyLogout(t.Context(), c.Message, e)
+		} else {
+			got, _, err = verifier.VerifyRedirectLogout(t.Context(), c.Query, e)
+		}
+		if c.Legal {
+			legal++
+			t.Run("legal/"+c.Name, func(t *testing.T) {
+				if err != nil {
+					t.Fatalf("%v (%s)\n%s%s", err, c.Note, c.Message, c.Query)
+				}
+				if got.NameID.Value != c.NameID || !slices.Equal(got.SessionIndexes, c.Sessions) {
+					t.Errorf("logs out %q, sessions %q, want %q, %q", got.NameID.Value, got.SessionIndexes, c.NameID, c.Sessions)
+				}
+			})
+			continue
+		}
+		hostile++
+		t.Run("hostile/"+c.Name, func(t *testing.T) {
+			var refusal *verifier.Refusal
+			switch {
+			case err == nil:
+				t.Fatalf("accepted for %q (%s)\n%s%.2000s", got.NameID.Value, c.Note, c.Message, c.Query)
+			case !errors.As(err, &refusal) || !slices.Contains(c.Codes, string(refusal.Code)):
+				t.Errorf("refused for %v, want one of %q (%s)\n%s%.2000s", err, c.Codes, c.Note, c.Message, c.Query)
+			}
+		})
+	}
+	if hostile < minHostileLogouts || legal < minLegalLogouts {
+		t.Errorf("the corpus has %d hostile and %d legal logouts, want at least %d and %d", hostile, legal, minHostileLogouts, minLegalLogouts)
+	}
+}

@@ -94,22 +94,32 @@ func decrypt(encrypted *etree.Element, keys []crypto.Decrypter, recipient string
 	}
 	for _, t := range transports {
 		for _, key := range keys {
-			contentKey, err := key.Decrypt(rand.Reader, t.sealed, t.options)
-			if err != nil || len(contentKey) != content.size {
-				continue
-			}
-			plain, err := open(contentKey, sealed, content.gcm)
-			if err != nil {
-				continue
-			}
-			g := newGuard(assertionName)
-			if assertion, refusal := parse(plain, scope(encrypted), g); refusal == nil && g.complete() == nil {
-				inherit(assertion, scope(encrypted))
-				return assertion, nil
+			// What OAEP opens was made for this key, and decides.
+			if contentKey, err := key.Decrypt(rand.Reader, t.sealed, t.options); err == nil {
+				return unpack(encrypted, contentKey, sealed, content.size, content.gcm)
 			}
 		}
 	}
 	return nil, refuse(BadDecryption, "%v", errDecryption)
+}
+
+// unpack decrypts the content and reads it, as strictly as a message that came openly.
+func unpack(encrypted *etree.Element, key, sealed []byte, size int, gcm bool) (*etree.Element, *Refusal) {
+	if len(key) != size {
+		return nil, refuse(BadDecryption, "%v", errDecryption)
+	}
+	plain, err := open(key, sealed, gcm)
+	if err != nil {
+		return nil, refuse(BadDecryption, "%v", errDecryption)
+	}
+	bound := scope(encrypted)
+	g := newGuard(assertionName)
+	assertion, refusal := parse(plain, bound, g)
+	if refusal != nil || g.complete() != nil {
+		return nil, refuse(BadDecryption, "%v", errDecryption)
+	}
+	inherit(assertion, bound)
+	return assertion, nil
 }
 
 func encryptionMethod(el *etree.Element) string {

@@ -8,9 +8,11 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"math/big"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -72,10 +74,27 @@ func rsaKey(bits int) func() *rsa.PrivateKey {
 	})
 }
 
+func fileKey(name string) func() *rsa.PrivateKey {
+	return sync.OnceValue(func() *rsa.PrivateKey {
+		written, err := os.ReadFile("testdata/" + name + ".pem")
+		if err != nil {
+			panic(err)
+		}
+		block, _ := pem.Decode(written)
+		key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+		if err != nil {
+			panic(err)
+		}
+		return key.(*rsa.PrivateKey)
+	})
+}
+
+// The keys of testdata are for these tests only. They are files, since fuzzing runs in several
+// processes, which must agree on them.
 var (
-	providerKey = rsaKey(2048)
-	strangerKey = rsaKey(2048)
-	ourKey      = rsaKey(2048)
+	providerKey = fileKey("provider")
+	strangerKey = fileKey("stranger")
+	ourKey      = fileKey("ours")
 	ecdsaKey    = sync.OnceValue(func() *ecdsa.PrivateKey {
 		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 		if err != nil {

@@ -148,6 +148,7 @@ func TestGuardRefuses(t *testing.T) {
 		{"too many elements", wrap(strings.Repeat("<x/>", maxElements)), TooLarge},
 		{"too many pieces of text", wrap(strings.Repeat("a<![CDATA[b]]>", maxNodes/2)), TooLarge},
 		{"too many attributes", wrap("<x" + many(maxAttributes+1, ` a%d="1"`) + "/>"), TooLarge},
+		{"too many attributes in all", wrap(strings.Repeat("<x a='' b='' c='' d=''/>", maxAttributed/4)), TooLarge},
 		{"too many prefixes", wrap(many(maxPrefixes+1, `<x xmlns:a%d="u"/>`)), TooLarge},
 		{"a long name", wrap("<" + strings.Repeat("x", maxName+1) + "/>"), TooLarge},
 		{"a long attribute", wrap(`<x y="` + strings.Repeat("x", maxAttribute+1) + `"/>`), TooLarge},

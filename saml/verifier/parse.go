@@ -39,6 +39,8 @@ type parser struct {
 	open     []frame
 	elements int
 	nodes    int
+	attrs    int
+	scratch  []etree.Attr // of the tag that is being read
 }
 
 // binding is what a prefix was bound to outside of the element that bound it anew.
@@ -63,6 +65,7 @@ const (
 	maxElements   = 12_000
 	maxNodes      = 40_000 // elements and pieces of text
 	maxAttributes = 24     // of one element
+	maxAttributed = 40_000 // attributes in all
 	maxPrefixes   = 64     // distinct ones
 	maxName       = 128    // bytes of a name
 	maxAttribute  = 8_192  // bytes of an attribute's value

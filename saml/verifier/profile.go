@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/rolesync/rolesync/internal/directory"
 )
 
 // maxAge is how old a message may be when it arrives, besides the skew: the browser carries
@@ -12,7 +14,7 @@ const maxAge = 5 * time.Minute
 
 // maxSkew is the largest skew that a connection may have. What must be remembered of a
 // message is remembered for so long, whatever the connection's skew is later set to.
-const maxSkew = 5 * time.Minute
+const maxSkew = time.Duration(directory.MaxClockSkew) * time.Second
 
 // issued judges an IssueInstant.
 func (e *Expectation) issued(at time.Time) *Refusal {

@@ -72,6 +72,7 @@ func TestProfile(t *testing.T) {
 		{name: "a first confirmation, by another method", swap: []string{confirmation, `<saml:SubjectConfirmation Method="urn:oasis:names:tc:SAML:2.0:cm:sender-vouches"/>` + confirmation}},
 		{name: "two confirmation data", swap: []string{confirm, confirm + "<saml:SubjectConfirmationData/>"}, want: BadConfirmation},
 
+		{name: "a confirmation with attributes of another standard", swap: []string{"<saml:SubjectConfirmationData ", `<saml:SubjectConfirmationData xmlns:z="urn:z" z:Recipient="https://other.example" z:NotOnOrAfter="2001-01-01T00:00:00Z" z:InResponseTo="_x" `}},
 		{name: "no conditions", swap: []string{conditions, ""}, want: BadConditions},
 		{name: "two conditions", swap: []string{conditions, conditions + conditions}, want: BadConditions},
 		{name: "an unknown condition", swap: []string{audience, audience + "<saml:Condition/>"}, want: BadConditions},

@@ -11,9 +11,15 @@ type rebuilt struct {
 	offset time.Duration // how far to move all times; 0: leave them as they were written
 }
 
-// element copies an element with its attributes and the given children.
+// element copies an element with its attributes and the given children. Attributes of other
+// namespaces are left out: the library would take x:Recipient for Recipient.
 func (b *rebuilt) element(el *etree.Element, children ...*etree.Element) *etree.Element {
-	made := &etree.Element{Space: el.Space, Tag: el.Tag, Attr: append([]etree.Attr(nil), el.Attr...)}
+	made := &etree.Element{Space: el.Space, Tag: el.Tag}
+	for _, attribute := range el.Attr {
+		if attribute.Space == "" || attribute.Space == "xmlns" {
+			made.Attr = append(made.Attr, attribute)
+		}
+	}
 	for _, child := range children {
 		if child != nil {
 			made.AddChild(child)
@@ -47,26 +53,27 @@ func (b *rebuilt) assertion(e *Expectation, s *statement, c *confirmation) *etre
 		conditions.CreateAttr("NotOnOrAfter", c.notOnOrAfter.Add(b.offset).Format(time.RFC3339Nano))
 	}
 	return b.element(s.el,
-		copyOf(only(s.el, assertionSpace, "Issuer")),
+		b.text(only(s.el, assertionSpace, "Issuer")),
 		mark,
 		b.element(subject,
-			copyOf(only(subject, assertionSpace, "NameID")),
+			b.text(only(subject, assertionSpace, "NameID")),
 			b.element(c.el, b.element(only(c.el, assertionSpace, "SubjectConfirmationData"))),
 		),
 		conditions,
 	)
 }
 
-// audience builds the one restriction that names us, of the first that does.
+// audience builds the one restriction that names us, of the first that does. If none does,
+// it is one that names nobody, which the library refuses: it would accept none at all.
 func (b *rebuilt) audience(conditions *etree.Element, ours string) *etree.Element {
 	for _, restriction := range children(conditions, assertionSpace, "AudienceRestriction") {
 		for _, audience := range children(restriction, assertionSpace, "Audience") {
 			if v, _ := value(audience); v == ours {
-				return b.element(restriction, copyOf(audience))
+				return b.element(restriction, b.text(audience))
 			}
 		}
 	}
-	return nil
+	return &etree.Element{Space: conditions.Space, Tag: "AudienceRestriction"}
 }
 
 // response wraps the assertion as the response was.
@@ -89,9 +96,11 @@ func (b *rebuilt) response(e *Expectation, response, assertion *etree.Element) (
 	return document.WriteToBytes()
 }
 
-func copyOf(el *etree.Element) *etree.Element {
-	if el == nil {
-		return nil
+// text copies an element that has nothing but text.
+func (b *rebuilt) text(el *etree.Element) *etree.Element {
+	made := b.element(el)
+	if v, _ := value(el); v != "" {
+		made.SetText(v)
 	}
-	return el.Copy()
+	return made
 }

@@ -124,22 +124,23 @@ func (r *run) detached(q query, e LogoutExpectation) *Refusal {
 	if err != nil {
 		return refuse(BadSignature, "the Signature of the query is not Base64")
 	}
-	var weak *Refusal
+	tried := false // with a key that fits
+	refusal := refuse(BadSignature, "no certificate of the provider is known")
 	for _, cert := range e.Certificates {
-		if refusal := fits(cert, method); refusal != nil {
-			weak = refusal
+		if weak := fits(cert, method); weak != nil {
+			if !tried {
+				refusal = weak
+			}
 			continue
 		}
 		if cert.CheckSignature(method, q.signed(), encode(raw, cert)) == nil {
 			r.by = cert
 			return nil
 		}
-		weak = refuse(BadSignature, "none of the %d certificates of the provider verifies the signature of the query", len(e.Certificates))
+		tried = true
+		refusal = refuse(BadSignature, "none of the %d certificates of the provider verifies the signature of the query", len(e.Certificates))
 	}
-	if weak == nil {
-		weak = refuse(BadSignature, "no certificate of the provider is known")
-	}
-	return weak
+	return refusal
 }
 
 // inflate returns the XML of a SAMLRequest, however little it was made of.

@@ -1,7 +1,6 @@
 package verifier
 
 import (
-	"bytes"
 	"crypto/x509"
 	"encoding/base64"
 	"errors"
@@ -47,10 +46,6 @@ func secondOpinion(e *Expectation, response *etree.Element, s *statement, c *con
 		b.offset = offset
 	}
 	assertion := b.assertion(e, s, c)
-	seal, err := exclusiveForm(assertion)
-	if err != nil {
-		return refuse(BadSecondOpinion, "the verified assertion has no canonical form: %v", err)
-	}
 	message, err := b.response(e, response, assertion)
 	if err != nil {
 		return refuse(BadSecondOpinion, "the verified message has no form: %v", err)
@@ -60,7 +55,7 @@ func secondOpinion(e *Expectation, response *etree.Element, s *statement, c *con
 		return refuse(Internal, "our ACS URL %s is not a URL", quote(e.ACSURL))
 	}
 	certificate := base64.StdEncoding.EncodeToString(by.Raw)
-	verifier := &sealed{form: seal}
+	verifier := &sealed{assertion: assertion}
 	provider := &crewjam.ServiceProvider{
 		EntityID:          e.EntityID,
 		AcsURL:            *acs,
@@ -88,27 +83,57 @@ func secondOpinion(e *Expectation, response *etree.Element, s *statement, c *con
 	return nil
 }
 
-// sealed verifies signatures for the library: an element passes if its exclusive canonical
-// form is, byte for byte, that of the assertion that was built of verified content. So it
+// sealed verifies signatures for the library: an element passes if it is, in every name,
+// namespace, attribute and text, the assertion that was built of verified content. So it
 // cannot be talked into another element by an ID, a position, or a Signature somewhere; the
 // library reads the element that it asks about; and that it asked exactly once is checked.
 type sealed struct {
-	form  []byte
-	asked int
+	assertion *etree.Element
+	asked     int
 }
 
 func (v *sealed) VerifySignature(_ *dsig.ValidationContext, el *etree.Element) error {
 	v.asked++
-	form, err := exclusiveForm(el)
-	if err != nil {
-		return err
-	}
-	if !bytes.Equal(form, v.form) {
+	if !same(el, v.assertion) {
 		return errors.New("not the assertion that was verified")
 	}
 	return nil
 }
 
-func exclusiveForm(el *etree.Element) ([]byte, error) {
-	return dsig.MakeC14N10ExclusiveCanonicalizerWithPrefixList("").Canonicalize(el.Copy())
+// same reports whether two elements are the same, however their namespaces are declared. What
+// rebuilt does not build is never the same: attributes with a prefix, text between elements.
+func same(a, b *etree.Element) bool {
+	if a.Tag != b.Tag || a.Space != b.Space || a.NamespaceURI() != b.NamespaceURI() || !covers(a, b) || !covers(b, a) {
+		return false
+	}
+	textA, plainA := value(a)
+	textB, plainB := value(b)
+	if plainA || plainB {
+		return plainA && plainB && textA == textB
+	}
+	if len(a.Child) != len(b.Child) {
+		return false
+	}
+	for i := range a.Child {
+		childA, okA := a.Child[i].(*etree.Element)
+		childB, okB := b.Child[i].(*etree.Element)
+		if !okA || !okB || !same(childA, childB) {
+			return false
+		}
+	}
+	return true
+}
+
+// covers reports whether an element has every attribute of another, save declarations.
+func covers(a, b *etree.Element) bool {
+	for i := range b.Attr {
+		attr := &b.Attr[i]
+		if attr.Space == "xmlns" || attr.Space == "" && attr.Key == "xmlns" {
+			continue
+		}
+		if v, there := attribute(a, attr.Key); attr.Space != "" || !there || v != attr.Value {
+			return false
+		}
+	}
+	return true
 }

@@ -1,6 +1,7 @@
 package verifier
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -55,6 +56,8 @@ func (p *parser) begin() (*etree.Element, *Refusal) {
 // attributes reads the attributes of a start tag up to its end, and reports whether the
 // element is empty.
 func (p *parser) attributes(el *etree.Element) (empty bool, refusal *Refusal) {
+	p.scratch = p.scratch[:0]
+	defer func() { el.Attr = slices.Clone(p.scratch) }()
 	for {
 		skipped := p.skipBlank()
 		switch rest := p.text[p.at:]; {
@@ -67,8 +70,11 @@ func (p *parser) attributes(el *etree.Element) (empty bool, refusal *Refusal) {
 		case !skipped:
 			return false, p.malformed("the tag of %s is not well-formed", quote(el.FullTag()))
 		}
-		if len(el.Attr) == maxAttributes {
+		if len(p.scratch) == maxAttributes {
 			return false, refuse(TooLarge, "the element %s has more than %d attributes", quote(el.FullTag()), maxAttributes)
+		}
+		if p.attrs++; p.attrs > maxAttributed {
+			return false, refuse(TooLarge, "the message has more than %d attributes", maxAttributed)
 		}
 		name, refusal := p.name()
 		if refusal != nil {
@@ -82,7 +88,7 @@ func (p *parser) attributes(el *etree.Element) (empty bool, refusal *Refusal) {
 		if refusal := p.declare(prefix, local, value); refusal != nil {
 			return false, refusal
 		}
-		el.Attr = append(el.Attr, etree.Attr{Space: prefix, Key: local, Value: value})
+		p.scratch = append(p.scratch, etree.Attr{Space: prefix, Key: local, Value: value})
 	}
 }
 
