@@ -49,7 +49,7 @@ var mayImport = map[string][]string{
 	"internal/simulate":   {"claims"},
 	"internal/harness":    {},
 	"internal/testserver": {},
-	"internal/bench":      {"claims", "internal/harness", "internal/testserver", "sync"},
+	"internal/bench":      {"claims", "internal/harness", "internal/testserver", "saml/samltest", "sync"},
 	"internal/badtimes":   {},
 	"internal/interop":    {},
 	"saml/samltest":       {},

@@ -75,6 +75,8 @@ var works = []work{
 	{name: "group without members", prepare: (*bench).largeGroups, measure: (*bench).getWithoutMembers},
 	{name: "1,000 removals", prepare: (*bench).someUsers, measure: (*bench).removeThousand},
 	{name: "40 connections", measure: (*bench).manyTenants},
+	{name: "saml verification", measure: (*bench).verification},
+	{name: "saml logins", measure: (*bench).logins},
 	{name: "first synchronisation", measure: (*bench).firstSync},
 	{name: "refill", prepare: (*bench).someUsers, measure: (*bench).refill},
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/base64"
 	"os"
 	"path/filepath"
 	"sync"
@@ -56,7 +57,8 @@ func newWorld(ctx context.Context, folder string) (w *world, err error) {
 		return w, err
 	}
 	if w.service, err = harness.New(binary, os.Stderr, "ROLESYNC_DATABASE_URL="+w.postgres.URL(), "ROLESYNC_REDIS_URL="+w.redis.URL(),
-		"ROLESYNC_DATA="+filepath.Join(folder, "data"), "ROLESYNC_LOG_LEVEL=warn"); err != nil {
+		"ROLESYNC_DATA="+filepath.Join(folder, "data"), "ROLESYNC_LOG_LEVEL=warn",
+		"ROLESYNC_SEALING_KEYS=bench:"+base64.StdEncoding.EncodeToString(make([]byte, 32))); err != nil {
 		return w, err
 	}
 	if w.started, err = w.service.Start(ctx); err != nil {
