@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rolesync/rolesync/internal/directory"
 	"github.com/rolesync/rolesync/internal/fault"
 	"github.com/rolesync/rolesync/internal/sso"
 )
@@ -84,7 +85,7 @@ func TestUnsolicited(t *testing.T) {
 	if a := w.post(w.app.form(code, "code_verifier", "").Encode()); a.status != 200 {
 		t.Errorf("exchange = %+v", a)
 	}
-	for _, client := range []string{"", "x", w.app.id[:len(w.app.id)-1] + "0"} {
+	for _, client := range []string{"", "x", directory.NewClientID()} {
 		if _, err := w.service.Unsolicited(t.Context(), client); !fault.Is(err, fault.NotFound) {
 			t.Errorf("Unsolicited(%q) = %v, want NotFound", client, err)
 		}

@@ -8,16 +8,6 @@ import (
 	"github.com/rolesync/rolesync/internal/store"
 )
 
-// saml makes a SAML connection of the same organization.
-func (n tenant) saml(t *testing.T) tenant {
-	t.Helper()
-	other := tenant{n.database, store.Scope{Organization: n.Organization, Connection: directory.NewConnectionID()}}
-	other.change(t, func(tx *store.Tx) {
-		tx.CreateConnection(directory.Connection{ID: other.Connection, Kind: directory.SAML, Name: "ADFS", CreatedAt: directory.Now()})
-	})
-	return other
-}
-
 func (n tenant) identify(t *testing.T, subject string) store.Identified {
 	t.Helper()
 	var who *store.Later[store.Identified]
@@ -27,7 +17,7 @@ func (n tenant) identify(t *testing.T, subject string) store.Identified {
 
 func testIdentities(t *testing.T, d *database) {
 	scim := d.tenant(t)
-	saml := scim.saml(t)
+	saml := scim.saml(t, directory.SAMLSettings{}, store.SAMLFetch{})
 	u := scim.user(t, "anna@example.com")
 	g := scim.group(t, "Of SCIM")
 	now := directory.Now()
@@ -57,7 +47,7 @@ func testIdentities(t *testing.T, d *database) {
 	equal(t, "groups", names(who), map[string]directory.Kind{
 		"Of SCIM": directory.SCIM, "Admins": directory.SAML, `a"b`: directory.SAML, "OF scim": directory.SAML, "B": directory.SAML,
 	})
-	for _, by := range []tenant{scim, scim.saml(t), d.tenant(t)} {
+	for _, by := range []tenant{scim, scim.saml(t, directory.SAMLSettings{}, store.SAMLFetch{}), d.tenant(t)} {
 		if who := by.identify(t, "s1"); who.Known || len(who.Facts.Groups) > 0 {
 			t.Errorf("another connection knows the subject as %+v", who)
 		}
