@@ -40,7 +40,7 @@ func identify(a *verifier.Assertion, settings *directory.SAMLSettings, entityID 
 	for _, attribute := range a.Attributes {
 		r.named[attribute.Name] = append(r.named[attribute.Name], attribute.Values...)
 	}
-	login := rolesync.Login{JustInTime: settings.JustInTime, Message: a.ID, Usable: a.Usable}
+	login := rolesync.Login{JustInTime: settings.JustInTime, Domains: settings.EmailDomains, Message: a.ID, Usable: a.Usable}
 	var err error
 	if login.Subject, login.ExternalID, err = r.subject(); err != nil {
 		return identity{}, err
@@ -50,7 +50,7 @@ func identify(a *verifier.Assertion, settings *directory.SAMLSettings, entityID 
 		login.SignOutAs = noted(key)
 	}
 	login.Email = r.email()
-	if login.EmailTrusted, err = r.checkDomain(login.Email); err != nil {
+	if err = r.checkDomain(login.Email); err != nil {
 		return identity{}, err
 	}
 	login.GivenName, login.FamilyName = r.first(r.names.GivenName), r.first(r.names.FamilyName)
@@ -181,11 +181,15 @@ func joined(kind string, parts ...string) string {
 }
 
 // userName is what the provider calls the person: a NameID that is a name, else an
-// attribute that is one, else the e-mail address, else the id.
+// attribute that is one, else the e-mail address, else the id. Where the connection may
+// speak for some domains only, it is the e-mail address unless it is one of them: SCIM
+// adopts users by userName, and another name would be anybody's.
 func (r *reading) userName(email, externalID string) string {
 	id := r.assertion.NameID
 	name := strings.TrimSpace(id.Value)
 	switch {
+	case len(r.settings.EmailDomains) > 0 && !(isAddress(name) && r.settings.Speaks(name)):
+		return email
 	case id.Format != formatPersistent && id.Format != formatTransient && name != "" && len(name) <= maxValue:
 		return name
 	case r.first(userNames) != "":
@@ -221,23 +225,22 @@ func isAddress(value string) bool {
 	return ok && !strings.ContainsFunc(value, func(c rune) bool { return c <= ' ' || c == 0x7f || strings.ContainsRune(`<>()[],;:\"`, c) })
 }
 
-// checkDomain reports whether the connection's list of domains speaks for the address. With
-// a list, an address of another domain is refused, and so is a person without one: who
-// cannot be checked is not let in.
-func (r *reading) checkDomain(email string) (trusted bool, err error) {
+// checkDomain refuses an address that the connection may not speak for, and, where it has a
+// list of domains, a person without an address: who cannot be checked is not let in.
+func (r *reading) checkDomain(email string) error {
 	allowed := r.settings.EmailDomains
-	refuse := func(format string, args ...any) (bool, error) {
-		return false, &refusal{code: "email_domain", detail: fmt.Sprintf(format, args...), authentic: true}
+	refuse := func(format string, args ...any) error {
+		return &refusal{code: "email_domain", detail: fmt.Sprintf(format, args...), authentic: true}
 	}
 	switch {
 	case len(allowed) == 0:
-		return false, nil
+		return nil
 	case email == "":
 		return refuse("the assertion has no e-mail address (%s), and the connection lets in those of %s only", some(r.names.Email), some(allowed))
 	case !r.settings.Speaks(email):
 		return refuse("the e-mail address %s is of none of the connection's domains (%s)", quote(email), some(allowed))
 	}
-	return true, nil
+	return nil
 }
 
 // values returns what attributes of a name hold, in order, each once: trimmed, without

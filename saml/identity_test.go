@@ -269,13 +269,29 @@ func TestTrustedAddress(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return who.login.EmailTrusted
+		return directory.InDomains(who.login.Email, who.login.Domains)
 	}
 	if trusted() {
 		t.Error("an address is trusted though the connection has no domains")
 	}
 	if !trusted("other.example", "acme.example") {
 		t.Error("an address of a domain of the connection is not trusted")
+	}
+}
+
+// SCIM adopts people by userName, so a connection that may speak for some domains only
+// gives them no name of anybody else.
+func TestUserNameWithinTheDomains(t *testing.T) {
+	for name, want := range map[string]string{
+		"ceo@corp.example":  "anna@acme.example",
+		"ceo":               "anna@acme.example",
+		"annA@acme.example": "annA@acme.example",
+	} {
+		who, err := identify(named(nameID("", name), says("email", "anna@acme.example"), says("uid", "ceo")),
+			settingsWith(func(s *directory.SAMLSettings) { s.EmailDomains = []string{"acme.example"} }), testEntity)
+		if err != nil || who.login.UserName != want {
+			t.Errorf("with the NameID %q: userName %q, %v; want %q", name, who.login.UserName, err, want)
+		}
 	}
 }
 

@@ -51,7 +51,9 @@
 //	  else                                     accepted: a new user, whom the connection owns
 //	a user of SCIM: the only one of the
 //	  externalId, else of the userName, else
-//	  of the e-mail address                    accepted: that user, from now on
+//	  of the e-mail address, and
+//	  the connection may speak for the person  accepted: that user, from now on
+//	  else                                     refused: user_conflict
 //	several users of the address               refused: user_conflict
 //	a user of this SAML connection, or of
 //	  another, by userName or address, and

@@ -51,6 +51,12 @@ func TestWhoASubjectIs(t *testing.T) {
 		{name: "a user of another connection", other: []person{anna}, login: anna, want: rolesync.UserConflict},
 		{name: "a user of another connection that is proven", other: []person{anna}, login: anna, edit: trusted, linked: anna.userName},
 		{name: "the id of a user of another connection proves nothing", other: []person{{"x", "", "00uA"}}, login: person{"asmith", "", "00uA"}},
+		{name: "scim has the person, of the domain", scim: []person{anna}, login: anna, edit: trusted, linked: anna.userName},
+		{name: "of the domain by the userName alone", scim: []person{{"anna@example.com", "", ""}}, login: anna, edit: trusted, linked: anna.userName},
+		{name: "the userName of somebody of another domain", scim: []person{{"ceo", "ceo@corp.example", ""}}, login: person{"ceo", "anna@example.com", ""}, edit: trusted, want: rolesync.UserConflict},
+		{name: "the address of somebody of another domain as userName", scim: []person{{"ceo@corp.example", "", ""}}, login: person{"ceo@corp.example", "anna@example.com", ""}, edit: trusted, want: rolesync.UserConflict},
+		{name: "the externalId of somebody of another domain", scim: []person{{"ceo@corp.example", "ceo@corp.example", "00uA"}}, login: anna, edit: trusted, want: rolesync.UserConflict},
+		{name: "somebody without any address, and domains", scim: []person{{"ceo", "", ""}}, login: person{"ceo", "anna@example.com", ""}, edit: trusted, want: rolesync.UserConflict},
 		{name: "another person", own: []person{{"bert@example.com", "bert@example.com", ""}}, login: anna},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -98,7 +104,7 @@ func TestWhoASubjectIs(t *testing.T) {
 }
 
 func noUsers(l *rolesync.Login) { l.JustInTime = false }
-func trusted(l *rolesync.Login) { l.EmailTrusted = true }
+func trusted(l *rolesync.Login) { l.Domains = []string{"example.com"} }
 
 // bothDatabases returns a service on each, for tests with many small cases.
 func bothDatabases(t *testing.T) []*service {

@@ -27,8 +27,10 @@ type Login struct {
 	UserName, Email, DisplayName, GivenName, FamilyName string
 
 	ExternalID   string // by which SCIM may know the person; ""
-	EmailTrusted bool   // the connection may speak for the domain of Email
-	JustInTime   bool   // a person who signs in for the first time becomes a user
+	JustInTime bool   // a person who signs in for the first time becomes a user
+	// Domains are those whose people the connection may speak for, folded; none: it may
+	// speak for anybody, and proves nothing by an address. Email is of one of them.
+	Domains []string
 
 	Fact   directory.GroupFact
 	Groups []string // as they are to be shown; of those that fold to the same, one counts

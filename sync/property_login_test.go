@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 
 	"pgregory.net/rapid"
 
@@ -14,7 +15,7 @@ import (
 // What SAML adds to the model and to the machine.
 
 var (
-	addresses   = rapid.SampledFrom([]string{"", "", "anna@x.com", "BERT@x.com", "erna@x.com"})
+	addresses   = rapid.SampledFrom([]string{"", "", "anna@x.com", "BERT@x.com", "erna@x.com", "dora@y.com"})
 	subjects    = rapid.SampledFrom([]string{"s1", "s2", "s3", "S1"})
 	facts       = rapid.SampledFrom([]directory.GroupFact{directory.Stated, directory.Stated, directory.Empty, directory.Absent, directory.Partial})
 	authorities = rapid.SampledFrom([]directory.Authority{directory.AuthorityAuto, directory.AuthoritySCIM, directory.AuthoritySAML, directory.AuthorityUnion})
@@ -63,7 +64,7 @@ func (m *model) adoptable(u directory.User) directory.UserID {
 func (m *model) find(l rolesync.Login) (directory.UserID, rolesync.Refusal) {
 	userName := cmp.Or(l.UserName, l.Email, l.Subject)
 	if ids := m.which(func(x *modelUser) bool { return !x.saml && l.ExternalID != "" && x.externalID == l.ExternalID }); len(ids) == 1 {
-		return ids[0], ""
+		return m.within(ids[0], l)
 	}
 	for _, ids := range [][]directory.UserID{
 		m.which(func(x *modelUser) bool { return same(x.userName, userName) }),
@@ -77,7 +78,10 @@ func (m *model) find(l rolesync.Login) (directory.UserID, rolesync.Refusal) {
 			return "", rolesync.UserConflict
 		}
 		x := m.users[ids[0]]
-		if x.saml && !(l.EmailTrusted && (same(x.userName, l.Email) || same(x.email, l.Email))) {
+		if !x.saml {
+			return m.within(ids[0], l)
+		}
+		if !(speaks(l, l.Email) && len(l.Domains) > 0 && (same(x.userName, l.Email) || same(x.email, l.Email))) {
 			return "", rolesync.UserConflict
 		}
 		return ids[0], ""
@@ -88,11 +92,27 @@ func (m *model) find(l rolesync.Login) (directory.UserID, rolesync.Refusal) {
 	return "", ""
 }
 
+// speaks reports whether the connection of a login may speak for an address.
+func speaks(l rolesync.Login, address string) bool {
+	return len(l.Domains) == 0 || strings.HasSuffix(strings.ToLower(address), "@"+l.Domains[0])
+}
+
+// within returns a user of SCIM, unless the connection may not speak for such a person.
+func (m *model) within(id directory.UserID, l rolesync.Login) (directory.UserID, rolesync.Refusal) {
+	if x := m.users[id]; !speaks(l, cmp.Or(x.email, x.userName)) {
+		return "", rolesync.UserConflict
+	}
+	return id, ""
+}
+
 func (m *machine) Login(r *rapid.T) {
 	l := login(subjects.Draw(r, "subject"), rapid.SliceOfN(groupNames, 0, 3).Draw(r, "groups")...)
 	l.UserName, l.Email, l.GivenName = rapid.OneOf(rapid.Just(""), userNames).Draw(r, "userName"), addresses.Draw(r, "email"), ""
 	l.ExternalID, l.Fact = externalIDs.Draw(r, "externalId"), facts.Draw(r, "fact")
-	l.EmailTrusted, l.JustInTime = rapid.Bool().Draw(r, "trusted"), rapid.IntRange(0, 4).Draw(r, "just in time") > 0
+	l.JustInTime = rapid.IntRange(0, 4).Draw(r, "just in time") > 0
+	if rapid.Bool().Draw(r, "with domains") {
+		l.Domains = []string{"x.com"}
+	}
 
 	id, known := m.model.subjects[l.Subject]
 	var want rolesync.Refusal
@@ -126,7 +146,10 @@ func (m *machine) Login(r *rapid.T) {
 		if name := cmp.Or(l.UserName, u.userName); !m.taken(id, name) {
 			u.userName = name
 		}
-		u.email, u.externalID = cmp.Or(l.Email, u.email), cmp.Or(l.ExternalID, u.externalID)
+		u.email = cmp.Or(l.Email, u.email)
+		if len(l.Domains) == 0 {
+			u.externalID = cmp.Or(l.ExternalID, u.externalID)
+		}
 	}
 	if l.Fact == directory.Stated || l.Fact == directory.Empty {
 		clear(u.groups)

@@ -211,7 +211,9 @@ func (c *crowd) login(r *rand.Rand) step {
 		l.Groups = append(l.Groups, pick(r, crowdGroups))
 	}
 	l.Fact = pick(r, []directory.GroupFact{directory.Stated, directory.Stated, directory.Absent, directory.Empty})
-	l.EmailTrusted = r.IntN(2) == 0
+	if r.IntN(2) == 0 {
+		l.Domains = []string{"example.com"}
+	}
 	if r.IntN(4) == 0 {
 		l.UserName = fmt.Sprintf("user%d@example.com", r.IntN(20))
 	}

@@ -134,8 +134,13 @@ func DomainOf(email string) (string, bool) {
 // Speaks reports whether the connection may speak for an e-mail address: it has no
 // domains, or that of the address is one of them.
 func (s *SAMLSettings) Speaks(email string) bool {
+	return len(s.EmailDomains) == 0 || InDomains(email, s.EmailDomains)
+}
+
+// InDomains reports whether the domain of an e-mail address is one of a list.
+func InDomains(email string, domains []string) bool {
 	domain, ok := DomainOf(email)
-	return len(s.EmailDomains) == 0 || ok && slices.Contains(s.EmailDomains, domain)
+	return ok && slices.Contains(domains, domain)
 }
 
 // Complete reports whether the provider is known well enough for logins: who it is, where
