@@ -117,6 +117,10 @@ func (r *run) verify(message []byte) (*Assertion, *Refusal) {
 			return nil, refusal
 		}
 	}
+	if encrypted {
+		// Not before: a report must not decrypt for whoever has a ciphertext.
+		r.show(response, assertion)
+	}
 	verified, refusal := r.judge(response, assertion)
 	if refusal != nil {
 		return nil, refusal
@@ -188,7 +192,6 @@ func (r *run) assertion(response *etree.Element) (el *etree.Element, encrypted b
 			return "", refusal
 		}
 		el, r.malleable = opened, r.by == nil && !unchanged
-		r.show(response, opened)
 		return "", nil
 	}})
 	return el, true, refusal
