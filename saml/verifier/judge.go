@@ -51,7 +51,7 @@ func (r *run) judge(response, el *etree.Element) (*Assertion, *Refusal) {
 		ResponseID:   text(response, "ID"),
 		IssueInstant: s.issueInstant,
 		NameID:       s.nameID,
-		Usable:       usable(s, fitting),
+		Usable:       usable(s),
 		Attributes:   s.attributes,
 		SignedBy:     fingerprint(r.by.Raw),
 	}
