@@ -48,7 +48,6 @@ func (r *run) judge(response, el *etree.Element) (*Assertion, *Refusal) {
 	a := &Assertion{
 		ID:           s.id,
 		Issuer:       s.issuer,
-		ResponseID:   text(response, "ID"),
 		IssueInstant: s.issueInstant,
 		NameID:       s.nameID,
 		Usable:       usable(s),

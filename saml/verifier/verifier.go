@@ -35,7 +35,7 @@ type Expectation struct {
 // Assertion is what a provider said, verified.
 type Assertion struct {
 	ID, Issuer   string
-	ResponseID   string
+	ResponseID   string // "" unless the Response was signed
 	IssueInstant time.Time
 
 	NameID              NameID
@@ -126,6 +126,9 @@ func (r *run) verify(message []byte) (*Assertion, *Refusal) {
 		return nil, refusal
 	}
 	verified.Encrypted = encrypted
+	if signed {
+		verified.ResponseID = text(response, "ID")
+	}
 	return verified, nil
 }
 
