@@ -226,6 +226,7 @@ func TestAttributesAreExact(t *testing.T) {
 	plain := replace(t, plainAssertion(0), `<saml:Attribute Name="groups" FriendlyName="Groups"></saml:Attribute>`,
 		`<saml:Attribute Name="groups"><saml:AttributeValue> a&#13;&#10;b:*{}../ </saml:AttributeValue><saml:AttributeValue><![CDATA[<x>]]>&amp;y</saml:AttributeValue>`+
 			`<saml:AttributeValue xsi:nil="true"/><saml:AttributeValue/><saml:AttributeValue><saml:NameID>n</saml:NameID></saml:AttributeValue>`+
+			`<saml:AttributeValue>ad<saml:NameID>x</saml:NameID>min</saml:AttributeValue>`+
 			`<saml:AttributeValue>ad<x/>min</saml:AttributeValue></saml:Attribute><saml:Attribute Name="groups"/>`)
 	got := accept(t, idp.sign(t, respond(plain), "_response1"), expectation(idp.cert)).Attributes
 	want := []string{" a\r\nb:*{}../ ", "<x>&y", "", "n"}
