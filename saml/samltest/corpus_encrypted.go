@@ -17,13 +17,27 @@ func (c *corpus) encrypted() {
 		}
 		c.hostile("encrypted: "+name, note, codes, func(m *Message) { m.Encrypt = &e })
 	}
-	c.hostile("encrypted: unsigned in an unsigned response", "anybody can encrypt for us", "unsigned", func(m *Message) {
-		m.Sign, m.Encrypt = SignNothing, &Encryption{For: c.target.Decrypts}
-	})
-	c.hostile("encrypted: signed by a foreign key", "anybody can encrypt for us", "signature", func(m *Message) {
-		m.Signature.Key = Key(Quick2048, "corpus: foreign")
-		m.Encrypt = &Encryption{For: c.target.Decrypts}
-	})
+	// Nothing is signed before these are decrypted. With CBC a refusal of its own would tell
+	// whoever changed the ciphertext that it became XML (Jager and Somorovsky 2011).
+	for _, content := range []string{AES256CBC, AES256GCM} {
+		_, short, _ := strings.Cut(content, "#")
+		told := func(code string) string {
+			if content == AES256CBC {
+				return "decryption"
+			}
+			return code
+		}
+		c.hostile("encrypted: unsigned in an unsigned response, "+short, "anybody can encrypt for us", told("unsigned"), func(m *Message) {
+			m.Sign, m.Encrypt = SignNothing, &Encryption{For: c.target.Decrypts, Content: content}
+		})
+		c.hostile("encrypted: signed by a foreign key, "+short, "anybody can encrypt for us", told("signature"), func(m *Message) {
+			m.Signature.Key = Key(Quick2048, "corpus: foreign")
+			m.Encrypt = &Encryption{For: c.target.Decrypts, Content: content}
+		})
+		c.hostile("encrypted: changed within, after it was signed, "+short, "the digest does not fit", told("signature"), func(m *Message) {
+			m.Encrypt = &Encryption{For: c.target.Decrypts, Content: content, Plain: func(s string) string { return strings.Replace(s, person, intruder, 1) }}
+		})
+	}
 	c.hostile("encrypted: signed by a foreign key, in a soundly signed response", "every signature counts", "signature", func(m *Message) {
 		m.Signature.Key = Key(Quick2048, "corpus: foreign")
 		m.Encrypt = &Encryption{For: c.target.Decrypts}
@@ -35,9 +49,6 @@ func (c *corpus) encrypted() {
 			forged := evil(shapedAssertion(c))
 			r.Replace(r.Find("EncryptedAssertion"), Encrypt((&Element{Name: "samlp:Response"}).Append(forged), forged, Encryption{For: c.target.Decrypts}))
 		}
-	})
-	c.hostile("encrypted: changed within, after it was signed", "the digest does not fit", "signature", func(m *Message) {
-		m.Encrypt = &Encryption{For: c.target.Decrypts, Plain: func(s string) string { return strings.Replace(s, person, intruder, 1) }}
 	})
 	with("for another's key", "wrong key", codes, Encryption{For: foreign})
 	with("its key with RSA PKCS #1 v1.5", "Bleichenbacher 1998, Jager et al. 2012", codes, Encryption{Transport: RSA15})

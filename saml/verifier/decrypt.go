@@ -59,36 +59,43 @@ const maxEncryptedKeys = 4
 
 // errDecryption is the one error of everything that goes wrong once secrets are used.
 // Whoever could tell bad padding from bad XML could decrypt with our help.
-var errDecryption = errors.New("no key of ours decrypts the assertion")
+//
+// Nor may he tell bad XML from XML that is not signed, where the cipher lets him change what
+// it holds: of a block that he guesses he can make "<x:Assertion/>", and see that he guessed
+// right; by other tricks he sees the last byte of many. So under CBC, while nothing is signed,
+// a signature that does not verify is this error too. (That the message is of GCM does not
+// help: he may call it CBC.)
+var errDecryption = errors.New("no key of ours decrypts the assertion, or (where it is encrypted with CBC, in a Response that is not signed) what is in it is not signed by the provider")
 
-// decrypt returns the assertion inside of an EncryptedAssertion. What a message says openly,
-// its algorithms and its shape, is named in a refusal; all else is one refusal.
-func decrypt(encrypted *etree.Element, keys []crypto.Decrypter, recipient string) (*etree.Element, *Refusal) {
+// decrypt returns the assertion inside of an EncryptedAssertion, and whether the cipher
+// vouches that it was not changed. What a message says openly, its algorithms and its shape,
+// is named in a refusal; all else is one refusal.
+func decrypt(encrypted *etree.Element, keys []crypto.Decrypter, recipient string) (el *etree.Element, unchanged bool, refusal *Refusal) {
 	data := only(encrypted, encryptionSpace, "EncryptedData")
 	if data == nil {
-		return nil, refuse(BadDecryption, "the EncryptedAssertion has not exactly one EncryptedData")
+		return nil, false, refuse(BadDecryption, "the EncryptedAssertion has not exactly one EncryptedData")
 	}
 	named := encryptionMethod(data)
 	content, ok := ciphers[named]
 	if !ok {
-		return nil, refuse(BadAlgorithm, "the encryption algorithm %s is not accepted", quote(named))
+		return nil, false, refuse(BadAlgorithm, "the encryption algorithm %s is not accepted", quote(named))
 	}
 	sealedKeys, refusal := encryptedKeys(encrypted, data, recipient)
 	if refusal != nil {
-		return nil, refusal
+		return nil, false, refusal
 	}
 	if len(keys) == 0 {
-		return nil, refuse(BadDecryption, "the assertion is encrypted, but we have no key for encryption")
+		return nil, false, refuse(BadDecryption, "the assertion is encrypted, but we have no key for encryption")
 	}
 	sealed, refusal := cipherValue(data)
 	if refusal != nil {
-		return nil, refusal
+		return nil, false, refusal
 	}
 	var transports []transport
 	for _, el := range sealedKeys {
 		t, refusal := readTransport(el)
 		if refusal != nil {
-			return nil, refusal
+			return nil, false, refusal
 		}
 		transports = append(transports, t)
 	}
@@ -96,11 +103,12 @@ func decrypt(encrypted *etree.Element, keys []crypto.Decrypter, recipient string
 		for _, key := range keys {
 			// What OAEP opens was made for this key, and decides.
 			if contentKey, err := key.Decrypt(rand.Reader, t.sealed, t.options); err == nil {
-				return unpack(encrypted, contentKey, sealed, content.size, content.gcm)
+				el, refusal = unpack(encrypted, contentKey, sealed, content.size, content.gcm)
+				return el, content.gcm, refusal
 			}
 		}
 	}
-	return nil, refuse(BadDecryption, "%v", errDecryption)
+	return nil, false, refuse(BadDecryption, "%v", errDecryption)
 }
 
 // unpack decrypts the content and reads it, as strictly as a message that came openly.

@@ -127,7 +127,36 @@ func TestDecryptionFailsInOneWay(t *testing.T) {
 		"another element in it":        encrypted(t, "<x/>", sealing{}),
 		"an encrypted assertion in it": encrypted(t, encrypted(t, signed, sealing{}), sealing{}),
 	}
-	var first string
+	// Whoever has the ciphertext of another, and guesses what is in its first block, makes
+	// another block of it. Were he right, it is an assertion, which only is not signed.
+	confirm := func(guess string) func([]byte) []byte {
+		return func(octets []byte) []byte {
+			return append(xor(xor(octets[:16], guess), "<x:Assertion/>\x01\x02"), octets[16:32]...)
+		}
+	}
+	// With GCM the first block is m xor E(nonce, 2). He calls it CBC: of what he guesses to
+	// be E(nonce, 2), CBC makes the nonce and 2.
+	confuse := func(guess string) func([]byte) []byte {
+		return func(octets []byte) []byte {
+			counter := append(append([]byte(nil), octets[:12]...), 0, 0, 0, 2)
+			return append(xor(counter, "<x:Assertion/>\x01\x02"), xor(octets[12:28], guess)...)
+		}
+	}
+	// He lets the last byte of a second block be the padding: were it 16, all of it falls off.
+	padded := func(octets []byte) []byte {
+		first := xor(xor(octets[:16], "<saml:Assertion "), "<x:Assertion/>  ")
+		return append(first, octets[16:48]...)
+	}
+	stranger := newSigner(t, strangerKey()).sign(t, plainAssertion(2), "_assertion1")
+	tests["CBC: a wrong guess of a block"] = encrypted(t, signed, sealing{cipher: "aes128-cbc", spoil: confirm("<saml:Assertion_")})
+	tests["CBC: a right guess of a block"] = encrypted(t, signed, sealing{cipher: "aes128-cbc", spoil: confirm("<saml:Assertion ")})
+	tests["CBC: an assertion, and a block that falls off or not"] = encrypted(t, signed, sealing{cipher: "aes128-cbc", spoil: padded})
+	tests["GCM called CBC: a wrong guess of a block"] = replace(t, encrypted(t, signed, sealing{cipher: "aes128-gcm", spoil: confuse("<saml:Assertion_")}), "2009/xmlenc11#aes128-gcm", "2001/04/xmlenc#aes128-cbc")
+	tests["GCM called CBC: a right guess of a block"] = replace(t, encrypted(t, signed, sealing{cipher: "aes128-gcm", spoil: confuse("<saml:Assertion ")}), "2009/xmlenc11#aes128-gcm", "2001/04/xmlenc#aes128-cbc")
+	tests["CBC: not signed"] = encrypted(t, plainAssertion(2), sealing{cipher: "aes128-cbc"})
+	tests["CBC: signed by a stranger"] = encrypted(t, stranger, sealing{cipher: "aes128-cbc"})
+	tests["CBC: changed after it was signed"] = encrypted(t, replace(t, signed, "person-1", "person-2"), sealing{cipher: "aes128-cbc"})
+	var first, report string
 	for name, message := range tests {
 		t.Run(name, func(t *testing.T) {
 			e := expectation(idp.cert)
@@ -138,6 +167,11 @@ func TestDecryptionFailsInOneWay(t *testing.T) {
 			}
 			if refusal.Detail != first {
 				t.Errorf("Detail = %q, want %q as for all others", refusal.Detail, first)
+			}
+			if got := outcomes(Examine(t.Context(), []byte(respond(message)), e)); report == "" {
+				report = got
+			} else if got != report {
+				t.Errorf("Examine = %s\nwant %s, as for all others", got, report)
 			}
 		})
 	}
@@ -152,4 +186,13 @@ func TestAnEncryptedAssertionIsForUs(t *testing.T) {
 	other := strings.Replace(between(good, "<e:EncryptedKey ", "</e:EncryptedKey>"), `Id="_key1"`, `Recipient="https://other.example"`, 1)
 	message := replace(t, good, `Id="_key1"`, `Recipient="`+testEntity+`"`, "</e:EncryptedKey>", "</e:EncryptedKey>"+strings.Repeat(other, 5))
 	accept(t, respond(message), e)
+}
+
+// xor returns the exclusive or of octets and a text of the same length.
+func xor(octets []byte, text string) []byte {
+	mixed := make([]byte, len(octets))
+	for i := range octets {
+		mixed[i] = octets[i] ^ text[i]
+	}
+	return mixed
 }

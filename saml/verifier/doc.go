@@ -68,8 +68,10 @@
 // it canonicalizes in the wrong order.
 //
 // Encryption. RSA-OAEP with AES in GCM or CBC. CBC does not authenticate, so that a stranger
-// could ask us about padding: hence one refusal for all that goes wrong, and a signature
-// inside or outside in any case. Of several EncryptedKeys, the first that opens decides, so
+// could ask us about padding, and about what he guesses to be in a block: hence one refusal
+// for all that goes wrong, with CBC in a Response that is not signed also for a signature
+// inside that does not verify; and a signature inside or outside in any case. An
+// administrator who wants to be told more lets the provider use GCM, or sign the Response. Of several EncryptedKeys, the first that opens decides, so
 // that a stranger cannot have us decrypt often. What is decrypted inherits the namespaces of where it stood.
 // NameIDs or attributes that are encrypted on their own are refused.
 //

@@ -17,6 +17,7 @@ func FuzzGuard(f *testing.F) {
 	f.Add([]byte(wrap("<x y='a&#10;b'>a<![CDATA[<b>]]>&amp;c\r\n</x><!-- c --><q:x xmlns:q='u:1' q:y='1'/>")))
 	f.Add([]byte("\xEF\xBB\xBF<?xml version='1.0'?>" + wrap(`<x xmlns="u:1"><y xmlns="" xml:lang="en"/></x>`)))
 	f.Add([]byte(`<!DOCTYPE x>` + wrap("&e;")))
+	f.Add([]byte(wrap("<q:x xmlns:q='u:1\n' q:y=''/>")))
 	f.Fuzz(func(t *testing.T, message []byte) {
 		el, refusal := parse(message, nil, newGuard(responseName))
 		if refusal != nil {

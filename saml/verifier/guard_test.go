@@ -116,6 +116,8 @@ func TestGuardRefuses(t *testing.T) {
 		{"an attribute without quotes", wrap(`<x y=1/>`), Malformed},
 		{"an attribute with <", wrap(`<x y="<"/>`), Malformed},
 		{"attributes without space between", wrap(`<x y="1"z="2"/>`), Malformed},
+		{"a namespace with a line break, a space to some", wrap("<q:x xmlns:q='u:1\n'/>"), Malformed},
+		{"a default namespace with a reference to a line break", wrap("<x xmlns='u:1&#10;'/>"), Malformed},
 		{"an undeclared prefix", wrap(`<q:x/>`), Malformed},
 		{"an undeclared prefix of an attribute", wrap(`<x q:y="1"/>`), Malformed},
 		{"a prefix out of scope", wrap(`<x xmlns:q="u"/><q:y/>`), Malformed},

@@ -48,10 +48,9 @@ func (r *run) judge(response, el *etree.Element) (*Assertion, *Refusal) {
 	a := &Assertion{
 		ID:           s.id,
 		Issuer:       s.issuer,
-		ResponseID:   text(response, "ID"),
 		IssueInstant: s.issueInstant,
 		NameID:       s.nameID,
-		Usable:       usable(s, fitting),
+		Usable:       usable(s),
 		Attributes:   s.attributes,
 		SignedBy:     fingerprint(r.by.Raw),
 	}

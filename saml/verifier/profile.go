@@ -144,12 +144,19 @@ func (e *Expectation) counts(a *authn) *Refusal {
 	return nil
 }
 
-// usable returns until when the assertion could be accepted once more, with any skew. After
-// that its ID need not be remembered.
-func usable(s *statement, c *confirmation) time.Time {
+// usable returns until when the assertion could be accepted once more, with any skew, and in
+// answer to any request: by each of its confirmations. After that its ID need not be
+// remembered.
+func usable(s *statement) time.Time {
 	until := s.issueInstant.Add(maxAge)
-	if c.notOnOrAfter.Before(until) {
-		until = c.notOnOrAfter
+	var confirmed time.Time
+	for i := range s.confirmations {
+		if c := &s.confirmations[i]; c.notOnOrAfter.After(confirmed) {
+			confirmed = c.notOnOrAfter
+		}
+	}
+	if confirmed.Before(until) {
+		until = confirmed
 	}
 	if s.conditions.bounded && s.conditions.notOnOrAfter.Before(until) {
 		until = s.conditions.notOnOrAfter

@@ -203,11 +203,30 @@ func TestUsableCoversEveryReplay(t *testing.T) {
 	}
 }
 
+// TestUsableCoversEveryConfirmation takes an assertion that answers two requests, for another
+// time each.
+func TestUsableCoversEveryConfirmation(t *testing.T) {
+	idp := newSigner(t, providerKey())
+	plain := plainAssertion(1)
+	long := between(plain, "<saml:SubjectConfirmation ", "</saml:SubjectConfirmation>")
+	short := replace(t, long, testRequest, "_request2", at(5*time.Minute), at(time.Second))
+	message := respond(idp.sign(t, replace(t, plain, long, short+long), "_assertion1"))
+	e := expectation(idp.cert)
+	e.RequestID = "_request2"
+	usable := accept(t, replace(t, message, testRequest+`"><saml:Issuer`, `_request2"><saml:Issuer`), e).Usable
+	e = expectation(idp.cert)
+	e.Now, e.Skew = usable, maxSkew
+	if _, err := Verify(t.Context(), []byte(message), e); err == nil {
+		t.Errorf("the assertion is accepted at %v for another request, when its ID may be forgotten", usable)
+	}
+}
+
 func TestAttributesAreExact(t *testing.T) {
 	idp := newSigner(t, providerKey())
 	plain := replace(t, plainAssertion(0), `<saml:Attribute Name="groups" FriendlyName="Groups"></saml:Attribute>`,
 		`<saml:Attribute Name="groups"><saml:AttributeValue> a&#13;&#10;b:*{}../ </saml:AttributeValue><saml:AttributeValue><![CDATA[<x>]]>&amp;y</saml:AttributeValue>`+
 			`<saml:AttributeValue xsi:nil="true"/><saml:AttributeValue/><saml:AttributeValue><saml:NameID>n</saml:NameID></saml:AttributeValue>`+
+			`<saml:AttributeValue>ad<saml:NameID>x</saml:NameID>min</saml:AttributeValue>`+
 			`<saml:AttributeValue>ad<x/>min</saml:AttributeValue></saml:Attribute><saml:Attribute Name="groups"/>`)
 	got := accept(t, idp.sign(t, respond(plain), "_response1"), expectation(idp.cert)).Attributes
 	want := []string{" a\r\nb:*{}../ ", "<x>&y", "", "n"}

@@ -12,7 +12,9 @@ type Report struct {
 	Checks    []Check    // in the order in which they are made
 	Assertion *Assertion // nil if refused
 	Refusal   *Refusal   // the first; nil if accepted
-	Message   string     // the message as it was understood, decrypted and indented; "" if it is not XML
+	// Message is the message as it was understood, indented; "" if it is not XML. What was
+	// encrypted is decrypted in it once a signature of the provider has verified.
+	Message string
 }
 
 // Check is a check by its name, and what came of it.

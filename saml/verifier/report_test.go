@@ -77,6 +77,20 @@ func TestExamineReportsEveryCheck(t *testing.T) {
 	}
 }
 
+// TestAReportDecryptsForTheProviderOnly has an administrator examine the assertion of another,
+// which he took out of a message that he could not read.
+func TestAReportDecryptsForTheProviderOnly(t *testing.T) {
+	theirs := newSigner(t, strangerKey()).sign(t, plainAssertion(1), "_assertion1")
+	e := expectation(newSigner(t, providerKey()).cert)
+	e.Keys = []crypto.Decrypter{ourKey()}
+	for _, cipher := range []string{"aes256-gcm", "aes256-cbc"} {
+		got := Examine(t.Context(), []byte(respond(encrypted(t, theirs, sealing{cipher: cipher}))), e)
+		if got.Refusal == nil || strings.Contains(got.Message, "person-1") || !strings.Contains(got.Message, "EncryptedAssertion") {
+			t.Errorf("%s: Examine = %v with the message %s, want it refused and still encrypted", cipher, got.Refusal, got.Message)
+		}
+	}
+}
+
 func TestBusy(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -269,5 +269,10 @@ func attributeValue(el *etree.Element) (string, bool) {
 	if len(inner) != 1 || !is(inner[0], name{assertionSpace, "NameID"}) {
 		return "", false
 	}
+	for _, token := range el.Child {
+		if data, ok := token.(*etree.CharData); ok && !blank(data.Data) {
+			return "", false
+		}
+	}
 	return value(inner[0])
 }

@@ -104,6 +104,11 @@ func (p *parser) declare(prefix, local, value string) *Refusal {
 	default:
 		return nil
 	}
+	// A line break in a namespace is a space to us (section 3.3.3), and a line break to
+	// encoding/xml: two namespaces to one, and one to the other.
+	if strings.ContainsAny(value, " \t\r\n") {
+		return p.malformed("the namespace %s has white space in it", quote(value))
+	}
 	// goxmldsig takes the namespace of xml for "no default namespace": no prefix but xml
 	// may ever be bound to it.
 	if value == xmlSpace || value == xmlnsSpace {

@@ -35,7 +35,7 @@ type Expectation struct {
 // Assertion is what a provider said, verified.
 type Assertion struct {
 	ID, Issuer   string
-	ResponseID   string
+	ResponseID   string // "" unless the Response was signed
 	IssueInstant time.Time
 
 	NameID              NameID
@@ -84,6 +84,9 @@ type run struct {
 	expected Expectation
 	report   *Report           // nil: stop at the first refusal, and note nothing
 	by       *x509.Certificate // whose signature verified, once one has
+	// malleable says that the assertion was decrypted, and that nothing has vouched for
+	// the ciphertext: see errDecryption.
+	malleable bool
 }
 
 // verify makes the checks in order (see the package's documentation).
@@ -114,11 +117,18 @@ func (r *run) verify(message []byte) (*Assertion, *Refusal) {
 			return nil, refusal
 		}
 	}
+	if encrypted {
+		// Not before: a report must not decrypt for whoever has a ciphertext.
+		r.show(response, assertion)
+	}
 	verified, refusal := r.judge(response, assertion)
 	if refusal != nil {
 		return nil, refusal
 	}
 	verified.Encrypted = encrypted
+	if signed {
+		verified.ResponseID = text(response, "ID")
+	}
 	return verified, nil
 }
 
@@ -156,16 +166,17 @@ func (r *run) receive(message []byte) (*etree.Element, *Refusal) {
 
 // authenticate verifies a signature and notes whose it was.
 func (r *run) authenticate(name string, el *etree.Element) (*etree.Element, *Refusal) {
-	var verified *etree.Element
-	refusal := r.checks(check{name, func() (string, *Refusal) {
-		signed, by, refusal := authenticate(el, r.expected.Certificates)
+	verified, by, refusal := authenticate(el, r.expected.Certificates)
+	if refusal != nil && r.malleable {
+		name, refusal = "decryption", refuse(BadDecryption, "%v", errDecryption)
+	}
+	return verified, r.checks(check{name, func() (string, *Refusal) {
 		if refusal != nil {
 			return "", refusal
 		}
-		verified, r.by = signed, by
+		r.by = by
 		return fingerprint(by.Raw), nil
 	}})
-	return verified, refusal
 }
 
 // assertion returns the assertion of a response, decrypted, and ready to be taken out of it.
@@ -179,12 +190,11 @@ func (r *run) assertion(response *etree.Element) (el *etree.Element, encrypted b
 		if sealed == nil {
 			return "", refuse(Malformed, "the Response has no Assertion")
 		}
-		opened, refusal := decrypt(sealed, r.expected.Keys, r.expected.EntityID)
+		opened, unchanged, refusal := decrypt(sealed, r.expected.Keys, r.expected.EntityID)
 		if refusal != nil {
 			return "", refusal
 		}
-		el = opened
-		r.show(response, opened)
+		el, r.malleable = opened, r.by == nil && !unchanged
 		return "", nil
 	}})
 	return el, true, refusal

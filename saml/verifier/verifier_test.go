@@ -14,7 +14,6 @@ func TestVerifyReturnsWhatWasSaid(t *testing.T) {
 	want := &Assertion{
 		ID:                  "_assertion1",
 		Issuer:              testProvider,
-		ResponseID:          "_response1",
 		IssueInstant:        testNow,
 		NameID:              NameID{Value: "person-1", Format: "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"},
 		SessionIndex:        "_session1",
@@ -30,6 +29,11 @@ func TestVerifyReturnsWhatWasSaid(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Verify (-want +got):\n%s", diff)
+	}
+	signed := accept(t, idp.sign(t, respond(plainAssertion(2)), "_response1"), expectation(idp.cert))
+	want.ResponseID = "_response1"
+	if diff := cmp.Diff(want, signed); diff != "" {
+		t.Errorf("Verify of a signed Response (-want +got):\n%s", diff)
 	}
 }
 
