@@ -10,7 +10,7 @@ import (
 // groups returns what the assertion states about groups, and which:
 //
 //	Entra's groups.link is there     partial   too many to be listed
-//	no attribute of groups           absent    no statement
+//	no attribute of groups           absent    no statement; empty where the connection says so
 //	attributes, none with a value    empty     no groups
 //	attributes with values           stated    these and no others
 //
@@ -30,6 +30,8 @@ func (r *reading) groups() (directory.GroupFact, []string) {
 	switch {
 	case link && !(found && len(r.settings.Attributes.Groups) > 0):
 		return directory.Partial, nil
+	case !found && r.settings.AbsentGroupsMeanNone:
+		return directory.Empty, nil
 	case !found:
 		return directory.Absent, nil
 	}

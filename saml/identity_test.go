@@ -143,6 +143,7 @@ func TestGroupFact(t *testing.T) {
 		return func(s *directory.SAMLSettings) { s.Attributes.Groups = names }
 	}
 	separated := func(s *directory.SAMLSettings) { s.GroupSeparator = ";" }
+	noneIfAbsent := func(s *directory.SAMLSettings) { s.AbsentGroupsMeanNone = true }
 	tests := map[string]struct {
 		attributes []verifier.Attribute
 		settings   func(*directory.SAMLSettings)
@@ -150,6 +151,8 @@ func TestGroupFact(t *testing.T) {
 		groups     []string
 	}{
 		"no attribute":                            {fact: directory.Absent},
+		"no attribute, where that means none":     {settings: noneIfAbsent, fact: directory.Empty},
+		"the link, where no attribute means none": {attributes: []verifier.Attribute{says(groupsLink, "x")}, settings: noneIfAbsent, fact: directory.Partial},
 		"an attribute in another case":            {attributes: []verifier.Attribute{says("GROUPS", "a")}, fact: directory.Absent},
 		"an attribute without values":             {attributes: []verifier.Attribute{says("groups")}, fact: directory.Empty},
 		"only blank values":                       {attributes: []verifier.Attribute{says("groups", " ", "\r\n", "")}, fact: directory.Empty},

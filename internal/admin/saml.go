@@ -51,6 +51,7 @@ type SAMLChange struct {
 	Attributes            SAMLAttributes
 	GroupSeparator        *string
 	GroupCommonName       *bool
+	AbsentGroupsMeanNone  *bool
 	EmailDomains          *[]string
 	JustInTime            *bool
 }

@@ -45,6 +45,7 @@ func apply(settings *directory.SAMLSettings, c SAMLChange, read source, now time
 	setting(a, "without_authn_statement", &settings.WithoutAuthnStatement, c.WithoutAuthnStatement)
 	setting(a, "group_separator", &settings.GroupSeparator, c.GroupSeparator)
 	setting(a, "group_common_name", &settings.GroupCommonName, c.GroupCommonName)
+	setting(a, "absent_groups_mean_none", &settings.AbsentGroupsMeanNone, c.AbsentGroupsMeanNone)
 	setting(a, "just_in_time", &settings.JustInTime, c.JustInTime)
 	if c.ClockSkew != nil {
 		a.check(clockSkew(*c.ClockSkew))

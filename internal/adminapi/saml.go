@@ -38,6 +38,7 @@ type SAMLChange struct {
 	Attributes            SAMLAttributesChange `json:"attributes,omitzero" doc:"The names of the attributes to read, exactly as the provider sends them."`
 	GroupSeparator        *string              `json:"group_separator,omitempty" nullable:"false" doc:"Split a group attribute that has exactly one value; empty: do not."`
 	GroupCommonName       *bool                `json:"group_common_name,omitempty" nullable:"false" doc:"Of a group value that is a distinguished name, take the CN."`
+	AbsentGroupsMeanNone  *bool                `json:"absent_groups_mean_none,omitempty" nullable:"false" doc:"Take an assertion without any group attribute for one of somebody without groups, as Okta and Google send it; else it leaves the groups as they were. Only for a provider that is set up to send groups: it takes the roles of everybody else."`
 	EmailDomains          *[]string            `json:"email_domains,omitempty" nullable:"false" doc:"The e-mail domains that the provider may speak for, each belonging to one connection of the deployment; they also find the connection at login. None: any, and none is found."`
 	JustInTime            *bool                `json:"just_in_time,omitempty" nullable:"false" doc:"Make a user of a person who signs in for the first time, unless SCIM provides the users; true at first."`
 }
@@ -59,7 +60,7 @@ func (c *SAMLChange) change() admin.SAMLChange {
 		IDPInitiated: c.IDPInitiated, Application: c.Application, SignRequests: c.SignRequests,
 		NameIDFormat: c.NameIDFormat, ForceAuthn: c.ForceAuthn, AuthnContexts: c.AuthnContexts, ClockSkew: c.ClockSkew,
 		WithoutAuthnStatement: c.WithoutAuthnStatement, Attributes: admin.SAMLAttributes(c.Attributes), GroupSeparator: c.GroupSeparator,
-		GroupCommonName: c.GroupCommonName, EmailDomains: c.EmailDomains, JustInTime: c.JustInTime,
+		GroupCommonName: c.GroupCommonName, AbsentGroupsMeanNone: c.AbsentGroupsMeanNone, EmailDomains: c.EmailDomains, JustInTime: c.JustInTime,
 	}
 	if c.Certificate != "" {
 		change.Add = []string{c.Certificate}
@@ -89,6 +90,7 @@ type SAML struct {
 	Attributes            SAMLAttributes `json:"attributes" doc:"The names of the attributes that are read instead of the usual ones."`
 	GroupSeparator        string         `json:"group_separator,omitempty" doc:"What a group attribute with exactly one value is split at."`
 	GroupCommonName       bool           `json:"group_common_name" doc:"Whether the CN of distinguished names is taken."`
+	AbsentGroupsMeanNone  bool           `json:"absent_groups_mean_none" doc:"Whether an assertion without any group attribute takes all groups away."`
 	EmailDomains          []string       `json:"email_domains" nullable:"false" doc:"The e-mail domains that the provider may speak for."`
 	JustInTime            bool           `json:"just_in_time" doc:"Whether a person who signs in for the first time becomes a user."`
 	Keys                  []Key          `json:"keys" nullable:"false" doc:"Our keys, oldest first. All are announced in our metadata."`
@@ -155,7 +157,8 @@ func (h *Handler) samlOf(c admin.Connection) *SAML {
 		Revision: c.SAMLRevision, IDPInitiated: s.IDPInitiated, Application: s.Application, SignRequests: s.SignRequests, NameIDFormat: s.NameIDFormat,
 		ForceAuthn: s.ForceAuthn, AuthnContexts: notNil(s.AuthnContexts), ClockSkew: int(s.ClockSkew), WithoutAuthnStatement: s.WithoutAuthnStatement,
 		Attributes: SAMLAttributes(s.Attributes), GroupSeparator: s.GroupSeparator, GroupCommonName: s.GroupCommonName,
-		EmailDomains: notNil(s.EmailDomains), JustInTime: s.JustInTime, Keys: make([]Key, len(c.Keys)),
+		AbsentGroupsMeanNone: s.AbsentGroupsMeanNone,
+		EmailDomains:         notNil(s.EmailDomains), JustInTime: s.JustInTime, Keys: make([]Key, len(c.Keys)),
 	}
 	for i, k := range c.Keys {
 		shown.Keys[i] = keyOf(k)

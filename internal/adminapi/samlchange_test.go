@@ -89,7 +89,7 @@ func TestSettingsOfSAML(t *testing.T) {
 	settings := object{
 		"idp_initiated": true, "application": app.ID, "sign_requests": true, "name_id_format": "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent",
 		"force_authn": true, "authn_contexts": []string{"urn:oasis:names:tc:SAML:2.0:ac:classes:X509"}, "clock_skew": 300, "without_authn_statement": true,
-		"attributes": object{"groups": []string{"http://schemas.xmlsoap.org/claims/Group", "memberOf"}, "id": []string{"uid"}}, "group_separator": "; ", "group_common_name": true,
+		"attributes": object{"groups": []string{"http://schemas.xmlsoap.org/claims/Group", "memberOf"}, "id": []string{"uid"}}, "group_separator": "; ", "group_common_name": true, "absent_groups_mean_none": true,
 		"email_domains": []string{"b.example", "A.example", "a.EXAMPLE."}, "just_in_time": true, "revision": 1,
 	}
 	changed := into[samlConnection](s.do("PATCH", path+"/saml", settings).want(200)).SAML
@@ -105,7 +105,7 @@ func TestSettingsOfSAML(t *testing.T) {
 	}
 	stored, err := s.store.Connection(t.Context(), directory.ConnectionID(c.ID))
 	check(t, err)
-	if v := stored.SAML; !v.ForceAuthn || !v.WithoutAuthnStatement || !v.GroupCommonName || !slices.Equal(v.AuthnContexts, []string{"urn:oasis:names:tc:SAML:2.0:ac:classes:X509"}) {
+	if v := stored.SAML; !v.ForceAuthn || !v.WithoutAuthnStatement || !v.GroupCommonName || !v.AbsentGroupsMeanNone || !slices.Equal(v.AuthnContexts, []string{"urn:oasis:names:tc:SAML:2.0:ac:classes:X509"}) {
 		t.Errorf("stored: %+v", v)
 	}
 	left := into[samlConnection](s.do("PATCH", path+"/saml", object{"attributes": object{"id": []string{}}, "clock_skew": 0}).want(200)).SAML

@@ -34,6 +34,10 @@ type SAMLSettings struct {
 	GroupSeparator string `json:"group_separator,omitempty"`
 	// GroupCommonName takes the CN of a group value that is a distinguished name (RFC 4514).
 	GroupCommonName bool `json:"group_common_name,omitempty"`
+	// AbsentGroupsMeanNone takes an assertion without any group attribute for one that
+	// states no groups, as providers send it that leave out what has no values. Without it
+	// such an assertion states nothing.
+	AbsentGroupsMeanNone bool `json:"absent_groups_mean_none,omitempty"`
 
 	// EmailDomains are those that the provider may speak for, folded. With any, an e-mail
 	// address of another domain is refused; they also find the connection by domain.
