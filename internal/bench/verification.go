@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -45,12 +46,35 @@ func (b *bench) verification(ctx context.Context) error {
 	for _, groups := range []string{"1000", "5000"} {
 		b.report("… with "+groups+" (the library panics)", "works", took["Verify"][groups] > 0, "%s", short(took["Verify"][groups]))
 	}
-	worst, name := time.Duration(0), ""
+	// Around the SignedInfo of a login of one's own, anything must be canonicalized before
+	// it is found out, as if it were a login with so many groups.
+	var strangers, insiders hostile
 	for kind, spent := range took["Hostile"] {
-		if spent > worst {
-			worst, name = spent, kind
+		if strings.HasPrefix(kind, "genuine") {
+			insiders.add(kind, spent)
+		} else {
+			strangers.add(kind, spent)
 		}
 	}
-	b.report(fmt.Sprintf("refuse a hostile message of 1 MiB, the worst of %d kinds", len(took["Hostile"])), "under 25 ms", name != "" && worst < 25*time.Millisecond, "%s (%s)", short(worst), name)
+	const limit = 25 * time.Millisecond
+	b.report("refuse a hostile message of 1 MiB", "under 25 ms", strangers.kinds > 0 && strangers.worst < limit, "%s", strangers)
+	b.report("… around what the provider has signed", "under 25 ms", insiders.kinds > 0 && insiders.worst < limit, "%s", insiders)
 	return nil
+}
+
+// hostile is the worst of several kinds of message.
+type hostile struct {
+	kinds int
+	worst time.Duration
+	name  string
+}
+
+func (h *hostile) add(name string, spent time.Duration) {
+	if h.kinds++; spent > h.worst {
+		h.worst, h.name = spent, name
+	}
+}
+
+func (h hostile) String() string {
+	return fmt.Sprintf("%s, the worst of %d kinds (%s)", short(h.worst), h.kinds, strings.ReplaceAll(h.name, "_", " "))
 }

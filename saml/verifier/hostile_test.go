@@ -28,6 +28,23 @@ func hostileMessages(tb testing.TB) map[string]string {
 	group := `<saml:AttributeValue xsi:type="xs:string">` + strings.Repeat("g", 30) + `%d</saml:AttributeValue>`
 	large := respond(replace(tb, plain, `<saml:AttributeValue xsi:type="xs:string">group-0000</saml:AttributeValue>`, fill(size, group)))
 	signed := stranger.sign(tb, plain, "_assertion1")
+	// Whoever has signed in once has a SignedInfo that verifies, and can put anything around it.
+	genuine := newSigner(tb, providerKey()).sign(tb, plain, "_assertion1")
+	around := func(filler string) string {
+		return respond(replace(tb, genuine, `<saml:AttributeValue xsi:type="xs:string">group-0000</saml:AttributeValue>`, filler))
+	}
+	prefixes := func(n, elements int) string {
+		var open, end strings.Builder
+		for i := 0; i < n; i += 20 {
+			open.WriteString("<saml:AttributeValue")
+			for j := i; j < min(i+20, n); j++ {
+				fmt.Fprintf(&open, ` xmlns:a%d="u"`, j)
+			}
+			open.WriteString(">")
+			end.WriteString("</saml:AttributeValue>")
+		}
+		return open.String() + strings.Repeat("<saml:x/>", elements) + end.String()
+	}
 	sealed := encrypted(tb, strings.Repeat("x", size/2), sealing{})
 	reference := between(signed, "<ds:Reference ", "</ds:Reference>")
 	return map[string]string{
@@ -48,6 +65,9 @@ func hostileMessages(tb testing.TB) map[string]string {
 		"signed references":     replace(tb, respond(signed), reference, strings.Repeat(reference, size/len(reference))),
 		"a long SignatureValue": replace(tb, respond(signed), "<ds:SignatureValue>", "<ds:SignatureValue>"+strings.Repeat("AAAA", size/4)),
 		"signed by a stranger":  respond(stranger.sign(tb, between(large, "<saml:Assertion ", "</saml:Assertion>"), "_assertion1")),
+		"genuine, elements":     around(fill(size, group)),
+		"genuine, prefixes":     around(prefixes(50, 2_500)),
+		"genuine, both":         around(prefixes(50, 11_000)),
 		"a long CipherValue":    respond(sealed),
 		"many EncryptedKeys":    replace(tb, respond(encrypted(tb, plain, sealing{})), "</e:EncryptedKey>", "</e:EncryptedKey>"+strings.Repeat(`<e:EncryptedKey xmlns:e="`+encryptionSpace+`"/>`, size/70)),
 		"large when decrypted":  respond(encrypted(tb, between(large, "<saml:Assertion ", "</saml:Assertion>")[:size*6/10], sealing{})),

@@ -63,12 +63,13 @@ type frame struct {
 const (
 	maxDepth      = 24
 	maxElements   = 12_000
-	maxNodes      = 40_000 // elements and pieces of text
-	maxAttributes = 24     // of one element
-	maxAttributed = 40_000 // attributes in all
-	maxPrefixes   = 64     // distinct ones
-	maxName       = 128    // bytes of a name
-	maxAttribute  = 8_192  // bytes of an attribute's value
+	maxNodes      = 40_000  // elements and pieces of text
+	maxAttributes = 24      // of one element
+	maxAttributed = 40_000  // attributes in all
+	maxPrefixes   = 64      // distinct ones
+	maxBindings   = 150_000 // elements times prefixes: goxmldsig copies the prefixes for each element
+	maxName       = 128     // bytes of a name
+	maxAttribute  = 8_192   // bytes of an attribute's value
 )
 
 // The namespaces that matter to us.

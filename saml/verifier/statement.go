@@ -258,7 +258,7 @@ func (s *statement) attributeStatement(el *etree.Element) *Refusal {
 func attributeValue(el *etree.Element) (string, bool) {
 	for i := range el.Attr {
 		a := &el.Attr[i]
-		if a.Key == "nil" && a.Space != "" && (a.Value == "true" || a.Value == "1") && scope(el)[a.Space] == instanceSpace {
+		if a.Key == "nil" && a.Space != "" && (a.Value == "true" || a.Value == "1") && bound(el, a.Space) == instanceSpace {
 			return "", false
 		}
 	}

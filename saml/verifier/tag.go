@@ -36,6 +36,9 @@ func (p *parser) begin() (*etree.Element, *Refusal) {
 	if refusal != nil {
 		return nil, refusal
 	}
+	if p.elements*len(p.spaces) > maxBindings {
+		return nil, refuse(TooLarge, "the message has %d elements and %d prefixes, too many together", p.elements, len(p.spaces))
+	}
 	space, ok := p.space(el.Space)
 	if !ok {
 		return nil, p.malformed("the prefix of %s is not declared", quote(name))

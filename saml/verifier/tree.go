@@ -107,6 +107,18 @@ func scope(el *etree.Element) map[string]string {
 	return bound
 }
 
+// bound returns the namespace that a prefix is bound to at an element; "" when it is to none.
+func bound(el *etree.Element, prefix string) string {
+	for ; el != nil; el = el.Parent() {
+		for i := range el.Attr {
+			if attribute := &el.Attr[i]; attribute.Space == "xmlns" && attribute.Key == prefix {
+				return attribute.Value
+			}
+		}
+	}
+	return ""
+}
+
 // inherit declares the given prefixes on an element where it does not itself, so that it
 // keeps its meaning when it is taken out of where it stood. Exclusive canonicalization
 // leaves those out again that are not used.
