@@ -15,6 +15,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"sync"
 	"syscall"
@@ -33,6 +34,7 @@ import (
 	"github.com/rolesync/rolesync/internal/web"
 	"github.com/rolesync/rolesync/saml"
 	"github.com/rolesync/rolesync/saml/metadata"
+	"github.com/rolesync/rolesync/saml/verifier"
 	"github.com/rolesync/rolesync/scim"
 	rolesync "github.com/rolesync/rolesync/sync"
 )
@@ -73,6 +75,12 @@ func New(ctx context.Context, c config.Config, log *slog.Logger) (_ *Service, er
 			s.Close()
 		}
 	}()
+	// A build that was put together by hand may have one that takes forged logins.
+	if info, ok := debug.ReadBuildInfo(); ok {
+		if err := verifier.CheckLibraries(info); err != nil {
+			return nil, err
+		}
+	}
 	if s.Store, err = OpenStore(ctx, c, log); err != nil {
 		return nil, err
 	}

@@ -21,7 +21,7 @@ var mayImport = map[string][]string{
 
 	"internal/demo": {"claims", "internal/admin", "internal/app", "internal/directory", "internal/fault", "internal/simulate", "mapping", "sync"},
 	"internal/app": {"config", "internal/admin", "internal/adminapi", "internal/credential", "internal/directory", "internal/sso", "internal/store",
-		"internal/traffic", "internal/web", "saml", "saml/metadata", "scim", "sync"},
+		"internal/traffic", "internal/web", "saml", "saml/metadata", "saml/verifier", "scim", "sync"},
 
 	"internal/adminapi": {"internal/admin", "internal/directory", "internal/fault", "mapping"},
 	"internal/admin":    {"internal/credential", "internal/directory", "internal/fault", "internal/store", "internal/traffic", "mapping", "saml/metadata", "sync"},
