@@ -119,15 +119,15 @@ func (r *reading) nameKey(id verifier.NameID) (string, error) {
 	case id.Format == formatTransient:
 		return "", noName("the NameID %s is transient, which is another one at each login, and no attribute names the person", quote(value))
 	case id.Format == formatPersistent:
-		return joined("persistent", r.qualified(id, value)...), nil
+		return r.qualified("persistent", id, value), nil
 	case id.Format == formatEmail, unspecified(id.Format) && isAddress(value):
 		// Providers send the same address with and without its format, as their admins
 		// have set it, or depending on where the login began.
-		return joined("email", r.qualified(id, directory.Fold(value))...), nil
+		return r.qualified("email", id, directory.Fold(value)), nil
 	case unspecified(id.Format):
-		return joined("unspecified", r.qualified(id, value)...), nil
+		return r.qualified("unspecified", id, value), nil
 	default:
-		return joined("format", append([]string{id.Format}, r.qualified(id, value)...)...), nil
+		return r.qualified("format", id, id.Format, value), nil
 	}
 }
 
@@ -143,9 +143,10 @@ func noName(format string, args ...any) error {
 	return &refusal{code: "name_id", detail: fmt.Sprintf(format, args...), authentic: true}
 }
 
-// qualified puts the qualifiers of a NameID in front of its value, as far as they are not
-// what they are if left out: the provider and we (SAML core §8.3.7).
-func (r *reading) qualified(id verifier.NameID, value string) []string {
+// qualified makes a key of a NameID, with its qualifiers as far as they are not what they
+// are if left out: the provider and we (SAML core §8.3.7). With them the kind is another
+// one: the provider may let people choose a value that reads like qualifiers and a value.
+func (r *reading) qualified(kind string, id verifier.NameID, parts ...string) string {
 	name, spName := id.NameQualifier, id.SPNameQualifier
 	if name == r.settings.Provider.EntityID {
 		name = ""
@@ -154,15 +155,16 @@ func (r *reading) qualified(id verifier.NameID, value string) []string {
 		spName = ""
 	}
 	if name == "" && spName == "" {
-		return []string{value}
+		return joined(kind, parts...)
 	}
-	return []string{name, spName, value}
+	return joined("qualified "+kind, append([]string{name, spName}, parts...)...)
 }
 
 // maxKey is how long a key may be, in bytes, to be stored as it is: it is part of an index.
 const maxKey = 512
 
-// joined makes a key of parts, so that different ones never make the same.
+// joined makes a key of parts, so that different ones never make the same, if those of a
+// kind are always as many. No kind has the sign that tells a hash from a value.
 func joined(kind string, parts ...string) string {
 	var b strings.Builder
 	b.WriteString(kind)
@@ -177,7 +179,7 @@ func joined(kind string, parts ...string) string {
 		return b.String()
 	}
 	hash := sha256.Sum256([]byte(b.String()))
-	return kind + ":sha256:" + hex.EncodeToString(hash[:])
+	return kind + "#sha256:" + hex.EncodeToString(hash[:])
 }
 
 // userName is what the provider calls the person: a NameID that is a name, else an

@@ -1,6 +1,8 @@
 package saml
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"strings"
 	"testing"
@@ -199,8 +201,13 @@ func TestSubjectsAreNotTakenForEachOther(t *testing.T) {
 		"an attribute":                named(nameID("", "x"), says("eduPersonPrincipalName", "a")),
 		"another attribute":           named(nameID("", "x"), says("urn:oasis:names:tc:SAML:attribute:subject-id", "a")),
 		"what looks like a key":       named(nameID("", "persistent:a")),
+		"what looks qualified":        named(nameID(formatPersistent, "21:https://other.example:0::a")),
+		"another format, qualified":   named(verifier.NameID{Format: "urn:x", NameQualifier: "q", Value: "a"}),
+		"what looks like that":        named(nameID("urn:x", "1:q:0::a")),
 		"a long one":                  named(qualified(strings.Repeat("q", 600), "", "a")),
 		"another long one":            named(qualified(strings.Repeat("q", 600), "", "b")),
+		"one too long to be kept":     named(nameID(formatPersistent, strings.Repeat("x", maxValue))),
+		"what looks like its hash":    named(nameID(formatPersistent, "sha256:"+hashOf("persistent:"+strings.Repeat("x", maxValue)))),
 	}
 	keys := map[string]string{}
 	for name, assertion := range people {
@@ -217,6 +224,11 @@ func TestSubjectsAreNotTakenForEachOther(t *testing.T) {
 		}
 		keys[key] = name
 	}
+}
+
+func hashOf(text string) string {
+	hash := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(hash[:])
 }
 
 // What is left out of a NameID means the same as the default that is written out.
