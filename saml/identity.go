@@ -120,6 +120,8 @@ func (r *reading) nameKey(id verifier.NameID) (string, error) {
 		return "", noName("the NameID %s is transient, which is another one at each login, and no attribute names the person", quote(value))
 	case id.Format == formatPersistent:
 		return r.qualified("persistent", id, value), nil
+	case id.Format == formatEmail && directory.Disguised(value):
+		return r.qualified("email", id, value), nil // as it is, or it would be somebody else's
 	case id.Format == formatEmail, unspecified(id.Format) && isAddress(value):
 		// Providers send the same address with and without its format, as their admins
 		// have set it, or depending on where the login began.
@@ -183,19 +185,34 @@ func joined(kind string, parts ...string) string {
 }
 
 // userName is what the provider calls the person: a NameID that is a name, else an
-// attribute that is one, else the e-mail address, else the id.
+// attribute that is one, else the e-mail address, else the id. It is by what SCIM may know
+// the person, before and afterwards. So a connection with domains has no say over an
+// address of another one, and nobody over what only compares like somebody's name.
 func (r *reading) userName(email, externalID string) string {
+	usable := func(name string) bool {
+		switch {
+		case name == "":
+			return false
+		case directory.Disguised(name):
+			r.ignore("the userName %s was not taken: it compares as %s does", quote(name), quote(directory.Fold(name)))
+			return false
+		case strings.Contains(name, "@") && !r.settings.Speaks(name):
+			r.ignore("the userName %s was not taken: it is of none of the connection's domains", quote(name))
+			return false
+		}
+		return true
+	}
 	id := r.assertion.NameID
 	name := strings.TrimSpace(id.Value)
-	switch {
-	case id.Format != formatPersistent && id.Format != formatTransient && name != "" && len(name) <= maxValue:
+	if id.Format != formatPersistent && id.Format != formatTransient && len(name) <= maxValue && usable(name) {
 		return name
-	case r.first(userNames) != "":
-		return r.first(userNames)
-	case email != "":
-		return email
 	}
-	return externalID
+	for _, name := range []string{r.first(userNames), email, externalID} {
+		if usable(name) {
+			return name
+		}
+	}
+	return ""
 }
 
 // email is the person's address: that of an attribute, else a NameID that is one.
@@ -217,10 +234,12 @@ func (r *reading) email() string {
 }
 
 // isAddress reports whether a value is an e-mail address, and a plain one: nothing in it
-// means something to a mail program or on a page.
+// means something to a mail program or on a page, it has one domain only, whoever looks for
+// it, and it compares like no other.
 func isAddress(value string) bool {
 	_, ok := directory.DomainOf(value)
-	return ok && !strings.ContainsFunc(value, func(c rune) bool { return c <= ' ' || c == 0x7f || strings.ContainsRune(`<>()[],;:\"`, c) })
+	return ok && strings.Count(value, "@") == 1 && !directory.Disguised(value) &&
+		!strings.ContainsFunc(value, func(c rune) bool { return c <= ' ' || c == 0x7f || strings.ContainsRune(`<>()[],;:\"`, c) })
 }
 
 // checkDomain reports whether the connection's list of domains speaks for the address. With
