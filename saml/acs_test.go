@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rolesync/rolesync/internal/directory"
 	"github.com/rolesync/rolesync/internal/store"
@@ -367,6 +368,16 @@ func TestPeopleWhoAreRefused(t *testing.T) {
 			tn.handler.Forget(tn.connection)
 			tn.refuses(t, tn.begin(s.newBrowser(), app), "auth", "connection_disabled")
 			_ = begun
+		})
+		t.Run("at a connection that another process disabled, when the clock was set back", func(t *testing.T) {
+			tn := s.newTenant("clock", nil)
+			if p := tn.begin(s.newBrowser(), app); p.status >= 400 {
+				t.Fatalf("a login begins with %d", p.status)
+			}
+			tn.transact(tn.scope(), store.Rules, func(tx *store.Tx) error { tx.DisableConnection(); return nil })
+			s.offset.Add(int64(-time.Hour))
+			defer s.offset.Add(int64(time.Hour))
+			tn.refuses(t, tn.begin(s.newBrowser(), app), "auth", "connection_disabled")
 		})
 		t.Run("by a stranger's key", func(t *testing.T) {
 			tn := s.newTenant("keys", idpInitiated(app))

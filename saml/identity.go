@@ -119,15 +119,17 @@ func (r *reading) nameKey(id verifier.NameID) (string, error) {
 	case id.Format == formatTransient:
 		return "", noName("the NameID %s is transient, which is another one at each login, and no attribute names the person", quote(value))
 	case id.Format == formatPersistent:
-		return joined("persistent", r.qualified(id, value)...), nil
+		return r.qualified("persistent", id, value), nil
+	case id.Format == formatEmail && directory.Disguised(value):
+		return r.qualified("email", id, value), nil // as it is, or it would be somebody else's
 	case id.Format == formatEmail, unspecified(id.Format) && isAddress(value):
 		// Providers send the same address with and without its format, as their admins
 		// have set it, or depending on where the login began.
-		return joined("email", r.qualified(id, directory.Fold(value))...), nil
+		return r.qualified("email", id, directory.Fold(value)), nil
 	case unspecified(id.Format):
-		return joined("unspecified", r.qualified(id, value)...), nil
+		return r.qualified("unspecified", id, value), nil
 	default:
-		return joined("format", append([]string{id.Format}, r.qualified(id, value)...)...), nil
+		return r.qualified("format", id, id.Format, value), nil
 	}
 }
 
@@ -143,9 +145,10 @@ func noName(format string, args ...any) error {
 	return &refusal{code: "name_id", detail: fmt.Sprintf(format, args...), authentic: true}
 }
 
-// qualified puts the qualifiers of a NameID in front of its value, as far as they are not
-// what they are if left out: the provider and we (SAML core §8.3.7).
-func (r *reading) qualified(id verifier.NameID, value string) []string {
+// qualified makes a key of a NameID, with its qualifiers as far as they are not what they
+// are if left out: the provider and we (SAML core §8.3.7). With them the kind is another
+// one: the provider may let people choose a value that reads like qualifiers and a value.
+func (r *reading) qualified(kind string, id verifier.NameID, parts ...string) string {
 	name, spName := id.NameQualifier, id.SPNameQualifier
 	if name == r.settings.Provider.EntityID {
 		name = ""
@@ -154,15 +157,16 @@ func (r *reading) qualified(id verifier.NameID, value string) []string {
 		spName = ""
 	}
 	if name == "" && spName == "" {
-		return []string{value}
+		return joined(kind, parts...)
 	}
-	return []string{name, spName, value}
+	return joined("qualified "+kind, append([]string{name, spName}, parts...)...)
 }
 
 // maxKey is how long a key may be, in bytes, to be stored as it is: it is part of an index.
 const maxKey = 512
 
-// joined makes a key of parts, so that different ones never make the same.
+// joined makes a key of parts, so that different ones never make the same, if those of a
+// kind are always as many. No kind has the sign that tells a hash from a value.
 func joined(kind string, parts ...string) string {
 	var b strings.Builder
 	b.WriteString(kind)
@@ -177,27 +181,38 @@ func joined(kind string, parts ...string) string {
 		return b.String()
 	}
 	hash := sha256.Sum256([]byte(b.String()))
-	return kind + ":sha256:" + hex.EncodeToString(hash[:])
+	return kind + "#sha256:" + hex.EncodeToString(hash[:])
 }
 
 // userName is what the provider calls the person: a NameID that is a name, else an
-// attribute that is one, else the e-mail address, else the id. Where the connection may
-// speak for some domains only, it is the e-mail address unless it is one of them: SCIM
-// adopts users by userName, and another name would be anybody's.
+// attribute that is one, else the e-mail address, else the id. It is by what SCIM may know
+// the person, before and afterwards. So a connection with domains has no say over a name
+// that is no address of these, and nobody over what only compares like somebody's name.
 func (r *reading) userName(email, externalID string) string {
+	usable := func(name string) bool {
+		switch {
+		case name == "":
+			return false
+		case directory.Disguised(name):
+			r.ignore("the userName %s was not taken: it compares as %s does", quote(name), quote(directory.Fold(name)))
+			return false
+		case len(r.settings.EmailDomains) > 0 && !(isAddress(name) && r.settings.Speaks(name)):
+			r.ignore("the userName %s was not taken: it is no address of the connection's domains", quote(name))
+			return false
+		}
+		return true
+	}
 	id := r.assertion.NameID
 	name := strings.TrimSpace(id.Value)
-	switch {
-	case len(r.settings.EmailDomains) > 0 && !(isAddress(name) && r.settings.Speaks(name)):
-		return email
-	case id.Format != formatPersistent && id.Format != formatTransient && name != "" && len(name) <= maxValue:
+	if id.Format != formatPersistent && id.Format != formatTransient && len(name) <= maxValue && usable(name) {
 		return name
-	case r.first(userNames) != "":
-		return r.first(userNames)
-	case email != "":
-		return email
 	}
-	return externalID
+	for _, name := range []string{r.first(userNames), email, externalID} {
+		if usable(name) {
+			return name
+		}
+	}
+	return ""
 }
 
 // email is the person's address: that of an attribute, else a NameID that is one.
@@ -219,10 +234,12 @@ func (r *reading) email() string {
 }
 
 // isAddress reports whether a value is an e-mail address, and a plain one: nothing in it
-// means something to a mail program or on a page.
+// means something to a mail program or on a page, it has one domain only, whoever looks for
+// it, and it compares like no other.
 func isAddress(value string) bool {
 	_, ok := directory.DomainOf(value)
-	return ok && !strings.ContainsFunc(value, func(c rune) bool { return c <= ' ' || c == 0x7f || strings.ContainsRune(`<>()[],;:\"`, c) })
+	return ok && strings.Count(value, "@") == 1 && !directory.Disguised(value) &&
+		!strings.ContainsFunc(value, func(c rune) bool { return c <= ' ' || c == 0x7f || strings.ContainsRune(`<>()[],;:\"`, c) })
 }
 
 // checkDomain refuses an address that the connection may not speak for, and, where it has a

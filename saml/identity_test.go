@@ -1,6 +1,8 @@
 package saml
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"strings"
 	"testing"
@@ -202,8 +204,15 @@ func TestSubjectsAreNotTakenForEachOther(t *testing.T) {
 		"an attribute":                named(nameID("", "x"), says("eduPersonPrincipalName", "a")),
 		"another attribute":           named(nameID("", "x"), says("urn:oasis:names:tc:SAML:attribute:subject-id", "a")),
 		"what looks like a key":       named(nameID("", "persistent:a")),
+		"what looks qualified":        named(nameID(formatPersistent, "21:https://other.example:0::a")),
+		"another format, qualified":   named(verifier.NameID{Format: "urn:x", NameQualifier: "q", Value: "a"}),
+		"what looks like that":        named(nameID("urn:x", "1:q:0::a")),
 		"a long one":                  named(qualified(strings.Repeat("q", 600), "", "a")),
 		"another long one":            named(qualified(strings.Repeat("q", 600), "", "b")),
+		"another address":             named(nameID(formatEmail, "sam@acme.example"), says("uid", "x")),
+		"an address that folds to it": named(nameID(formatEmail, "\u017fam@acme.example"), says("uid", "x")),
+		"one too long to be kept":     named(nameID(formatPersistent, strings.Repeat("x", maxValue))),
+		"what looks like its hash":    named(nameID(formatPersistent, "sha256:"+hashOf("persistent:"+strings.Repeat("x", maxValue)))),
 	}
 	keys := map[string]string{}
 	for name, assertion := range people {
@@ -220,6 +229,11 @@ func TestSubjectsAreNotTakenForEachOther(t *testing.T) {
 		}
 		keys[key] = name
 	}
+}
+
+func hashOf(text string) string {
+	hash := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(hash[:])
 }
 
 // What is left out of a NameID means the same as the default that is written out.
@@ -251,7 +265,10 @@ func TestIdentityRefused(t *testing.T) {
 		"an address of another domain":    {named(nameID(formatEmail, "anna@evil.example")), domains, "email_domain", "anna@evil.example"},
 		"a subdomain":                     {named(nameID(formatEmail, "anna@x.acme.example")), domains, "email_domain", "acme.example"},
 		"a domain that ends alike":        {named(nameID(formatEmail, "anna@evilacme.example")), domains, "email_domain", "acme.example"},
-		"an address with two signs at":    {named(nameID(formatEmail, "anna@acme.example@evil.example")), domains, "email_domain", "evil.example"},
+		"an address with two signs at":    {named(nameID(formatEmail, "anna@acme.example@evil.example")), domains, "email_domain", "no e-mail address"},
+		"two signs at the other way":      {named(nameID(formatEmail, "anna@evil.example@acme.example")), domains, "email_domain", "no e-mail address"},
+		"an address like another":         {named(nameID(formatEmail, "anna.\u212ask@acme.example")), domains, "email_domain", "no e-mail address"},
+		"a name like another":             {named(nameID("", "anna.e\u212a")), nil, "name_id", "nothing that could be the userName"},
 		"an address in brackets":          {named(nameID(formatEmail, "x@evil.example <anna@acme.example>")), domains, "email_domain", "no e-mail address"},
 		"no address, with domains":        {named(nameID(formatPersistent, "a")), domains, "email_domain", "no e-mail address"},
 	}
@@ -263,6 +280,33 @@ func TestIdentityRefused(t *testing.T) {
 				t.Errorf("identify = %+v, %v, want %s with %q", who.login, err, test.code, test.in)
 			}
 		})
+	}
+}
+
+// A userName decides whom SCIM takes the person for, so nobody gets one that is somebody
+// else's: an address of a domain that the connection does not speak for, or a name that is
+// another one to the provider and the same to us.
+func TestUserNameOfSomebodyElse(t *testing.T) {
+	tests := map[string]struct {
+		assertion *verifier.Assertion
+		domains   []string
+		want      string
+	}{
+		"of the domain":                {named(nameID("", "a.ek@acme.example"), says("email", "anna@acme.example")), []string{"acme.example"}, "a.ek@acme.example"},
+		"of another domain":            {named(nameID("", "ceo@other.example"), says("email", "anna@acme.example")), []string{"acme.example"}, "anna@acme.example"},
+		"of another domain, as upn":    {named(nameID(formatPersistent, "x"), says(xmlsoap+"upn", "ceo@other.example"), says("email", "anna@acme.example")), []string{"acme.example"}, "anna@acme.example"},
+		"of another domain, as id":     {named(nameID(formatPersistent, "ceo@other.example"), says("email", "anna@acme.example")), []string{"acme.example"}, "anna@acme.example"},
+		"no address":                   {named(nameID("", "aek"), says("email", "anna@acme.example")), []string{"acme.example"}, "anna@acme.example"},
+		"of a connection for any":      {named(nameID("", "ceo@other.example"), says("email", "anna@acme.example")), nil, "ceo@other.example"},
+		"with a long s":                {named(nameID("", "\u017fam@acme.example"), says("email", "eve@acme.example")), nil, "eve@acme.example"},
+		"with a ligature":              {named(nameID("", "o\ufb03ce"), says("email", "eve@acme.example")), nil, "eve@acme.example"},
+		"not ASCII, and like nobody's": {named(nameID("", "M\u00fcller"), says("email", "m@acme.example")), nil, "M\u00fcller"},
+	}
+	for name, test := range tests {
+		who, err := identify(test.assertion, settingsWith(func(s *directory.SAMLSettings) { s.EmailDomains = test.domains }), testEntity)
+		if err != nil || who.login.UserName != test.want {
+			t.Errorf("%s: userName = %q, %v; want %q", name, who.login.UserName, err, test.want)
+		}
 	}
 }
 

@@ -56,7 +56,14 @@ type parties struct {
 
 type cachedParty struct {
 	party *party
-	until time.Time
+	read  time.Time
+}
+
+// fresh reports whether what was read may still be used. A clock that was set back must not
+// make it last: a connection that was disabled meanwhile would go on letting people in.
+func (c *cachedParty) fresh(now time.Time) bool {
+	age := now.Sub(c.read)
+	return age >= 0 && age < cacheTime
 }
 
 // Forget drops what is cached of a connection. Call it after it was changed in this
@@ -81,7 +88,7 @@ func (h *Handler) party(ctx context.Context, name string) (*party, error) {
 	c.mu.Lock()
 	entry, epoch := c.entries[id], c.epoch
 	c.mu.Unlock()
-	if entry != nil && now.Before(entry.until) {
+	if entry != nil && entry.fresh(now) {
 		return entry.party, nil
 	}
 	result := <-c.flight.DoChan(string(id)+" "+strconv.FormatInt(epoch, 10), func() (any, error) {
@@ -122,7 +129,7 @@ func (c *parties) put(p *party, epoch int64, now time.Time) {
 	if c.entries == nil || len(c.entries) >= cacheSize {
 		c.entries = map[directory.ConnectionID]*cachedParty{} // refilled by one query each
 	}
-	c.entries[p.ID] = &cachedParty{p, now.Add(cacheTime)}
+	c.entries[p.ID] = &cachedParty{p, now}
 }
 
 // bounded reads when one of few slots is free.

@@ -3,6 +3,7 @@ package sync_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/rolesync/rolesync/internal/directory"
@@ -38,6 +39,7 @@ func TestAdoption(t *testing.T) {
 		}{
 			{"a user who signed in", testAdopt},
 			{"who is adopted", testAdoptable},
+			{"whom a connection with domains speaks for", testAdoptableOfDomains},
 			{"a userName that is changed", testRenameToAdoptable},
 			{"a user who is deleted by scim", testDeleteAdopted},
 			{"first login and creation at once", testAdoptAtOnce},
@@ -155,6 +157,44 @@ func testAdoptable(t *testing.T, s sso) {
 	u := newUser("anna@example.com")
 	if posted, err := other.post(u); err != nil || posted.ID != u.ID {
 		t.Errorf("POST in another organization = %s, %v", posted.ID, err)
+	}
+}
+
+// The provider of a connection with domains may name its people as it likes: SCIM never
+// takes one of them for a person of another domain.
+func testAdoptableOfDomains(t *testing.T, s sso) {
+	for i, c := range []struct {
+		name          string
+		signed        directory.User
+		posted        directory.User
+		adopted, made bool
+	}{
+		{"of the domain, by address", directory.User{UserName: "a@sub.example", Email: "a@sub.example"}, directory.User{UserName: "anna", Email: "A@sub.example"}, true, true},
+		{"of the domain, by userName", directory.User{UserName: "a@sub.example", Email: "a@sub.example"}, directory.User{UserName: "a@sub.example"}, true, true},
+		{"of the domain, by externalId", directory.User{UserName: "x", Email: "x@sub.example", ExternalID: "00uA"}, directory.User{UserName: "anna", Email: "a@sub.example", ExternalID: "00uA"}, true, true},
+		{"of another domain, by externalId", directory.User{UserName: "m@sub.example", Email: "m@sub.example", ExternalID: "00uC"}, directory.User{UserName: "ceo@acme.example", Email: "ceo@acme.example", ExternalID: "00uC"}, false, true},
+		{"of another domain, by userName", directory.User{UserName: "ceo", Email: "m@sub.example"}, directory.User{UserName: "CEO", Email: "ceo@acme.example"}, false, false},
+		{"of no domain, by externalId", directory.User{UserName: "m@sub.example", Email: "m@sub.example", ExternalID: "00uC"}, directory.User{UserName: "ceo", ExternalID: "00uC"}, false, true},
+	} {
+		sso := s.service.tenant(t).sso(t)
+		domain := fmt.Sprintf("sub%d.example", i) // of the deployment's connections, one has it
+		of := strings.NewReplacer("sub.example", domain).Replace
+		err := s.Store.Transact(t.Context(), sso.scope(), store.Facts, func(tx *store.Tx) error {
+			tx.SetSAMLDomains([]string{domain})
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := login("subject")
+		l.UserName, l.Email, l.ExternalID, l.Domains = of(c.signed.UserName), of(c.signed.Email), c.signed.ExternalID, []string{domain}
+		in := sso.in(t, l)
+		u := newUser(of(c.posted.UserName))
+		u.Email, u.ExternalID = of(c.posted.Email), c.posted.ExternalID
+		got, err := sso.tenant.post(u)
+		if c.made != (err == nil) || err != nil && !fault.Is(err, fault.Conflict) || c.adopted != (got.ID == in.User.ID) {
+			t.Errorf("%s: SCIM has %s, %v; who signed in is %s", c.name, got.ID, err, in.User.ID)
+		}
 	}
 }
 

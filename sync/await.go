@@ -10,8 +10,13 @@ import (
 	"github.com/rolesync/rolesync/internal/store"
 )
 
-// lookInterval is how often Await asks SQL what another process has written.
-const lookInterval = 100 * time.Millisecond
+// How soon Await asks SQL again what another process has written: at first, and at the
+// most. The pause doubles, or a Redis that is away would have everybody who signs in ask
+// the database many times over, just when nothing comes of it.
+const (
+	lookSoon  = 100 * time.Millisecond
+	lookLater = time.Second
+)
 
 // Await waits until Redis is known to hold a version of a user's assignment, or a newer
 // one. When ctx ends before, it returns Unavailable; then the version is in SQL and will
@@ -20,9 +25,7 @@ func (w *Writer) Await(ctx context.Context, organization directory.OrganizationI
 	key := subject{organization, user}
 	arrived := w.expect(key, version)
 	defer w.forget(key, arrived)
-	look := time.NewTicker(lookInterval)
-	defer look.Stop()
-	for {
+	for pause := lookSoon; ; pause = min(2*pause, lookLater) {
 		// It may have been there before it was expected.
 		published, err := w.store.Published(ctx, organization, user)
 		if err == nil && published >= version {
@@ -31,7 +34,7 @@ func (w *Writer) Await(ctx context.Context, organization directory.OrganizationI
 		select {
 		case <-arrived:
 			return nil
-		case <-look.C:
+		case <-time.After(pause):
 		case <-ctx.Done():
 			return fault.Wrap(fault.Unavailable, ctx.Err(), "Redis does not have version %d of the assignment of %s yet", version, user)
 		}

@@ -90,7 +90,8 @@
 //
 // When SCIM creates a user whom a SAML connection owns, the user is adopted ([Tx.Adopt]):
 // it keeps its id, its subjects and its groups. Both lock the names that they have in
-// common before they look, so whichever comes first, it is one user.
+// common before they look, so whichever comes first, it is one user. Whom a connection
+// with e-mail domains made is adopted as a person of these domains only.
 //
 // # Whose groups count
 //

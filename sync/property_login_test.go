@@ -146,10 +146,7 @@ func (m *machine) Login(r *rapid.T) {
 		if name := cmp.Or(l.UserName, u.userName); !m.taken(id, name) {
 			u.userName = name
 		}
-		u.email = cmp.Or(l.Email, u.email)
-		if len(l.Domains) == 0 {
-			u.externalID = cmp.Or(l.ExternalID, u.externalID)
-		}
+		u.email, u.externalID = cmp.Or(l.Email, u.email), cmp.Or(l.ExternalID, u.externalID)
 	}
 	if l.Fact == directory.Stated || l.Fact == directory.Empty {
 		clear(u.groups)

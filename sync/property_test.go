@@ -105,12 +105,19 @@ func (m *model) remove(g *modelGroup, value string) {
 func (m *model) appeared(id directory.UserID, userName, externalID string) {
 	for _, g := range m.groups {
 		for value := range g.pending {
-			if value == externalID && externalID != "" && len(m.named(externalID)) == 1 || userName != "" && directory.Fold(value) == directory.Fold(userName) {
+			own := value == externalID && externalID != "" && len(m.named(externalID)) == 1
+			if own || userName != "" && directory.Fold(value) == directory.Fold(userName) && !m.means(value, id) {
 				g.members[id] = true
 				delete(g.pending, value)
 			}
 		}
 	}
+}
+
+// means reports whether a value is the externalId of another user than one: then it waits,
+// be it that one's userName.
+func (m *model) means(value string, but directory.UserID) bool {
+	return slices.ContainsFunc(m.named(value), func(id directory.UserID) bool { return id != but && m.users[id].externalID == value })
 }
 
 func (m *model) roles(id directory.UserID) []mapping.RoleKey {

@@ -33,10 +33,7 @@ func (l *Login) applied(u directory.User) directory.User {
 	u.UserName = cmp.Or(l.UserName, u.UserName)
 	u.Email = cmp.Or(l.Email, u.Email)
 	u.DisplayName = cmp.Or(l.DisplayName, u.DisplayName)
-	if len(l.Domains) == 0 {
-		// With domains, an id is a claim that nothing bounds: SCIM would adopt the user by it.
-		u.ExternalID = cmp.Or(l.ExternalID, u.ExternalID)
-	}
+	u.ExternalID = cmp.Or(l.ExternalID, u.ExternalID)
 	var former resource
 	_ = json.Unmarshal(u.Resource, &former) // there is none, or it is as it was made here
 	r := resource{ExternalID: u.ExternalID, UserName: u.UserName, DisplayName: u.DisplayName, Active: u.Active}

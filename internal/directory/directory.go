@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
@@ -114,6 +115,18 @@ func FoldCase(name string) string {
 		}
 	}
 	return strings.ToLower(name) // the same, on ASCII, without the tables
+}
+
+// Disguised reports whether folding a name makes ASCII of what is none: a long s is folded
+// to s, a Kelvin sign to k, a ligature to its letters. Such a name compares as equal to one
+// that somebody else may have, and that providers tell apart from it.
+func Disguised(name string) bool {
+	for _, r := range name {
+		if r >= utf8.RuneSelf && strings.ContainsFunc(FoldCase(string(r)), func(f rune) bool { return f < utf8.RuneSelf }) {
+			return true
+		}
+	}
+	return false
 }
 
 // Now returns the time as both databases keep it. It is the one default of every

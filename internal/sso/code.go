@@ -8,12 +8,14 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/rolesync/rolesync/internal/credential"
 	"github.com/rolesync/rolesync/internal/directory"
 	"github.com/rolesync/rolesync/internal/fault"
+	"github.com/rolesync/rolesync/internal/store"
 )
 
 // CodeTime is how long a code can be exchanged.
@@ -67,8 +69,9 @@ func codeID(code string) string {
 }
 
 // take uses up a code that a client presents. There is one answer to what is no code, what
-// was one, and one of another client or for another redirect URI.
-func (s *Service) take(ctx context.Context, code, client, redirectURI, verifier string) (directory.OrganizationID, grant, error) {
+// was one, and one of another client or for another redirect URI. One that was sent to a
+// redirect URI which is gone by now is not valid, either: others may read what is sent there.
+func (s *Service) take(ctx context.Context, code string, client store.Application, redirectURI, verifier string) (directory.OrganizationID, grant, error) {
 	name, _, _ := strings.Cut(code, ".")
 	organization, err := directory.ParseOrganizationID(name)
 	if err != nil || len(code) > 128 {
@@ -86,10 +89,12 @@ func (s *Service) take(ctx context.Context, code, client, redirectURI, verifier 
 		return "", grant{}, err
 	}
 	switch {
-	case g.Client != client:
+	case g.Client != client.ID:
 		return "", grant{}, invalidGrant("the code was given to another client")
 	case g.RedirectURI != redirectURI:
 		return "", grant{}, invalidGrant("the redirect_uri is not the one that the code was sent to")
+	case !slices.Contains(client.RedirectURIs, g.RedirectURI):
+		return "", grant{}, invalidGrant("the redirect_uri is not registered any more")
 	case g.Challenge == "" && verifier != "":
 		return "", grant{}, invalidGrant("the login had no code_challenge, so there can be no code_verifier")
 	case g.Challenge != "" && !answers(g.Challenge, verifier):

@@ -10,6 +10,7 @@ import (
 
 	"github.com/rolesync/rolesync/internal/credential"
 	"github.com/rolesync/rolesync/internal/fault"
+	"github.com/rolesync/rolesync/internal/store"
 )
 
 const maxTokenBody = 16 << 10
@@ -47,7 +48,7 @@ func (s *Service) exchange(w http.ResponseWriter, r *http.Request) (any, error) 
 	if err != nil {
 		return nil, err
 	}
-	return s.give(client, organization, g.Connection, person)
+	return s.give(client.ID, organization, g.Connection, person)
 }
 
 // readForm reads the parameters. One without a value is as if it were not there
@@ -78,13 +79,14 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	return form, nil
 }
 
-// authenticate returns the client id of the application that presents its secret, by
-// Basic or in the body (RFC 6749 §2.3.1).
-func (s *Service) authenticate(r *http.Request, form url.Values) (string, error) {
+// authenticate returns the application that presents its secret, by Basic or in the body
+// (RFC 6749 §2.3.1).
+func (s *Service) authenticate(r *http.Request, form url.Values) (store.Application, error) {
+	var none store.Application
 	id, secret := form.Get("client_id"), form.Get("client_secret")
 	switch headers := r.Header.Values("Authorization"); {
 	case len(headers) > 1, len(headers) == 1 && secret != "":
-		return "", invalidRequest("the client authenticates in more than one way; do so by Basic or in the body")
+		return none, invalidRequest("the client authenticates in more than one way; do so by Basic or in the body")
 	case len(headers) == 1:
 		// Both are form-encoded before they are joined. Ours have no sign that this would
 		// change, so clients that forget it are understood.
@@ -92,19 +94,19 @@ func (s *Service) authenticate(r *http.Request, form url.Values) (string, error)
 		name, nameErr := url.QueryUnescape(name)
 		password, passwordErr := url.QueryUnescape(password)
 		if !basic || nameErr != nil || passwordErr != nil {
-			return "", invalidClient()
+			return none, invalidClient()
 		}
 		if id != "" && id != name {
-			return "", invalidRequest("the parameter client_id is another than that of Basic")
+			return none, invalidRequest("the parameter client_id is another than that of Basic")
 		}
 		id, secret = name, password
 	}
 	application, err := s.application(r.Context(), id)
 	if fault.Is(err, fault.NotFound) {
-		return "", invalidClient()
+		return none, invalidClient()
 	}
 	if err != nil {
-		return "", err
+		return none, err
 	}
 	digest, now, opens := credential.Hash(secret), s.now(), false
 	for _, known := range application.Secrets {
@@ -113,9 +115,9 @@ func (s *Service) authenticate(r *http.Request, form url.Values) (string, error)
 		}
 	}
 	if !opens {
-		return "", invalidClient()
+		return none, invalidClient()
 	}
-	return id, nil
+	return application, nil
 }
 
 var plain = regexp.MustCompile(`^[A-Za-z0-9_.:/-]{1,64}$`)

@@ -56,6 +56,20 @@ func TestExchange(t *testing.T) {
 	})
 }
 
+// An admin ends a redirect URI because somebody else may have its host by now. What was sent
+// there since, by logins that began before, is of no use to anybody.
+func TestCodeOfARedirectURIThatIsGone(t *testing.T) {
+	databases(t, func(t *testing.T, w *world) {
+		code := w.code(w.app)
+		w.transact(store.Scope{}, func(tx *store.Tx) {
+			tx.PutApplication(store.Application{ID: w.app.id, Name: "App", RedirectURIs: []string{"https://app.example/new"}})
+		})
+		if a := w.post(w.app.form(code).Encode()); a.status != http.StatusBadRequest || a.Error != "invalid_grant" {
+			t.Errorf("exchange = %+v, want invalid_grant", a)
+		}
+	})
+}
+
 // Whatever is wrong with an exchange of a client: the code is gone.
 func TestCodeIsUsedOnce(t *testing.T) {
 	databases(t, func(t *testing.T, w *world) {

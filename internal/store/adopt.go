@@ -1,6 +1,8 @@
 package store
 
 import (
+	"cmp"
+
 	"github.com/rolesync/rolesync/internal/directory"
 	"github.com/rolesync/rolesync/internal/fault"
 )
@@ -21,12 +23,17 @@ func (a *Adoptable) Unwrap() error { return a.conflict }
 // RefuseAdoptable makes the next flush fail with Adoptable if a SAML connection owns a
 // user who is the one that is about to be created: by externalId, else by userName, else
 // by e-mail address, if that is the address of exactly one of them. The names are locked.
+//
+// A connection with e-mail domains speaks for its people only: whom it made is adopted as
+// somebody of these domains, by the address that SCIM states, or the userName if it states
+// none, and never as anybody else. Its provider could have chosen any name.
 func (tx *Tx) RefuseAdoptable(u directory.User) {
 	userName, email := directory.Fold(u.UserName), directory.Fold(u.Email)
+	domain, _ := directory.DomainOf(cmp.Or(u.Email, u.UserName)) // without one, "" is nobody's
 	var external, named, addressed []directory.UserID
 	tx.queue(statement{
 		sql:  same(selectAdoptable),
-		args: []any{tx.Organization, u.ExternalID, userName, email},
+		args: []any{tx.Organization, u.ExternalID, userName, email, domain},
 		each: func(r row) error {
 			var id directory.UserID
 			var externalID, nameFolded, emailFolded string
@@ -66,7 +73,9 @@ const selectAdoptable = `SELECT id, external_id, user_name_folded, email_folded 
 		UNION ALL SELECT id FROM (SELECT u.id FROM users AS u CROSS JOIN connections AS c
 			WHERE u.organization_id = $1 AND u.email_folded = $4 AND u.email_folded <> '' AND u.email_folded <> u.user_name_folded
 			AND c.organization_id = $1 AND c.id = u.connection_id AND c.kind = 'saml' LIMIT 2) AS e)
-	AND connection_id IN (SELECT id FROM connections WHERE organization_id = $1 AND kind = 'saml') ORDER BY id`
+	AND connection_id IN (SELECT id FROM connections WHERE organization_id = $1 AND kind = 'saml')
+	AND (EXISTS (SELECT 1 FROM saml_domains AS d WHERE d.organization_id = $1 AND d.domain = $5 AND d.connection_id = users.connection_id)
+		OR NOT EXISTS (SELECT 1 FROM saml_domains AS d WHERE d.organization_id = $1 AND d.connection_id = users.connection_id)) ORDER BY id`
 
 // Candidate reads and locks one user of the organization, with the kind of the connection
 // that owns it.
