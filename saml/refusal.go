@@ -50,8 +50,8 @@ func refused(err error) (r *refusal, failed bool) {
 func ofVerifier(v *verifier.Refusal) *refusal {
 	r := &refusal{code: string(v.Code), detail: v.Detail, authentic: v.Authentic}
 	switch r.code {
-	case "internal":
-		r.status = http.StatusInternalServerError
+	case "internal": // what went wrong, maybe with a stack, is for our log alone
+		r.status, r.detail = http.StatusInternalServerError, "an internal error occurred"
 	case "busy":
 		r.status = http.StatusServiceUnavailable
 	case "too_large":
