@@ -238,6 +238,28 @@ func TestTrialOfWhatIsRefused(t *testing.T) {
 	}
 }
 
+// A connection is tried before people can sign in through it.
+func TestTrialOfADisabledConnection(t *testing.T) {
+	s := newService(t, options{})
+	tn := s.newTenant("acme", nil)
+	tn.rules(mapping.GiveNone)
+	tn.transact(tn.scope(), store.Rules, func(tx *store.Tx) error { tx.DisableConnection(); return nil })
+	id, address := tn.newTrial(t)
+	b := s.newBrowser()
+	if p := b.submit(b.get(address)); p.status != 200 || !strings.Contains(p.text, "would be refused") {
+		t.Errorf("the page is %d:\n%s", p.status, p.text)
+	}
+	r := tn.trialResult(t, id)
+	if r.Accepted || r.Refusal == nil || r.Refusal.Code != "connection_disabled" || r.Roles == nil || r.Roles.Assignment.Role != "admin" {
+		t.Fatalf("result = %+v, refusal %+v, want all of it, and that the connection is disabled", r, r.Refusal)
+	}
+	for _, check := range r.Checks {
+		if check.Passed == (check.Name == "login") {
+			t.Errorf("the check %+v", check)
+		}
+	}
+}
+
 // Somebody else's browser, a wrong secret, an old address: there is no test login.
 func TestTrialAddresses(t *testing.T) {
 	s := newService(t, options{})
