@@ -362,11 +362,12 @@ func TestPeopleWhoAreRefused(t *testing.T) {
 		})
 		t.Run("at a disabled connection", func(t *testing.T) {
 			tn := s.newTenant("disabled", nil)
-			begun := tn.begin(s.newBrowser(), app)
+			b := s.newBrowser()
+			begun := tn.begin(b, app)
 			tn.transact(tn.scope(), store.Rules, func(tx *store.Tx) error { tx.DisableConnection(); return nil })
 			tn.handler.Forget(tn.connection)
 			tn.refuses(t, tn.begin(s.newBrowser(), app), "auth", "connection_disabled")
-			_ = begun
+			tn.refuses(t, b.submit(begun), "auth", "connection_disabled")
 		})
 		t.Run("by a stranger's key", func(t *testing.T) {
 			tn := s.newTenant("keys", idpInitiated(app))
@@ -445,10 +446,8 @@ func TestFaultsOfAuthorizationRequests(t *testing.T) {
 func TestLogsKeepSecrets(t *testing.T) {
 	s := newService(t, options{})
 	tn, app := s.newTenant("acme", nil), s.newApplication()
-	begun := tn.begin(s.newBrowser(), app)
-	_ = begun
 	b := s.newBrowser()
-	begun = tn.begin(b, app)
+	begun := tn.begin(b, app)
 	_, fields := begun.form(t)
 	arrived := b.submit(begun)
 	tk := s.exchange(app, arrived.code(t))
