@@ -315,7 +315,10 @@ func TestPeopleWhoAreRefused(t *testing.T) {
 		})
 		t.Run("unknown, where nobody is made", func(t *testing.T) {
 			tn := s.newTenant("known", func(settings *directory.SAMLSettings) { settings.JustInTime = false })
-			tn.refuses(t, tn.login(s.newBrowser(), app), "login", "user_unknown")
+			f := tn.refuses(t, tn.login(s.newBrowser(), app), "login", "user_unknown")
+			if !strings.Contains(f.Detail, "just-in-time creation is off") {
+				t.Errorf("detail = %s", f.Detail)
+			}
 		})
 		t.Run("known by SCIM, and deactivated there", func(t *testing.T) {
 			tn := s.newTenant("provisioned", nil)
@@ -339,7 +342,10 @@ func TestPeopleWhoAreRefused(t *testing.T) {
 				t.Errorf("token = %+v, want the user of SCIM, who is admin by the group of SAML", tk)
 			}
 			tn.answer = func(samltest.Request) samltest.Message { return samltest.Message{NameID: "bo@acme.example"} }
-			tn.refuses(t, tn.login(s.newBrowser(), app), "login", "user_unknown") // SCIM provides the users
+			f := tn.refuses(t, tn.login(s.newBrowser(), app), "login", "user_unknown")
+			if !strings.Contains(f.Detail, "SCIM provides the users") || strings.Contains(f.Detail, "just-in-time") {
+				t.Errorf("detail = %s", f.Detail)
+			}
 
 			if err := s.engine.Change(context.Background(), by, func(tx *rolesync.Tx) error {
 				known, err := tx.User(u.ID)
