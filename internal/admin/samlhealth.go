@@ -235,8 +235,3 @@ func (h *Health) newestGroups() (newest KindTraffic) {
 	}
 	return newest
 }
-
-// Reference is what a person sees of a request that was refused: the end of its id.
-func Reference(request string) string {
-	return strings.ToUpper(request[max(0, len(request)-8):])
-}
