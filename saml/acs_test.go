@@ -316,7 +316,10 @@ func TestPeopleWhoAreRefused(t *testing.T) {
 		})
 		t.Run("unknown, where nobody is made", func(t *testing.T) {
 			tn := s.newTenant("known", func(settings *directory.SAMLSettings) { settings.JustInTime = false })
-			tn.refuses(t, tn.login(s.newBrowser(), app), "login", "user_unknown")
+			f := tn.refuses(t, tn.login(s.newBrowser(), app), "login", "user_unknown")
+			if !strings.Contains(f.Detail, "just-in-time creation is off") {
+				t.Errorf("detail = %s", f.Detail)
+			}
 		})
 		t.Run("known by SCIM, and deactivated there", func(t *testing.T) {
 			tn := s.newTenant("provisioned", nil)
@@ -340,7 +343,10 @@ func TestPeopleWhoAreRefused(t *testing.T) {
 				t.Errorf("token = %+v, want the user of SCIM, who is admin by the group of SAML", tk)
 			}
 			tn.answer = func(samltest.Request) samltest.Message { return samltest.Message{NameID: "bo@acme.example"} }
-			tn.refuses(t, tn.login(s.newBrowser(), app), "login", "user_unknown") // SCIM provides the users
+			f := tn.refuses(t, tn.login(s.newBrowser(), app), "login", "user_unknown")
+			if !strings.Contains(f.Detail, "SCIM provides the users") || strings.Contains(f.Detail, "just-in-time") {
+				t.Errorf("detail = %s", f.Detail)
+			}
 
 			if err := s.engine.Change(context.Background(), by, func(tx *rolesync.Tx) error {
 				known, err := tx.User(u.ID)
@@ -363,11 +369,12 @@ func TestPeopleWhoAreRefused(t *testing.T) {
 		})
 		t.Run("at a disabled connection", func(t *testing.T) {
 			tn := s.newTenant("disabled", nil)
-			begun := tn.begin(s.newBrowser(), app)
+			b := s.newBrowser()
+			begun := tn.begin(b, app)
 			tn.transact(tn.scope(), store.Rules, func(tx *store.Tx) error { tx.DisableConnection(); return nil })
 			tn.handler.Forget(tn.connection)
 			tn.refuses(t, tn.begin(s.newBrowser(), app), "auth", "connection_disabled")
-			_ = begun
+			tn.refuses(t, b.submit(begun), "auth", "connection_disabled")
 		})
 		t.Run("at a connection that another process disabled, when the clock was set back", func(t *testing.T) {
 			tn := s.newTenant("clock", nil)
@@ -456,10 +463,8 @@ func TestFaultsOfAuthorizationRequests(t *testing.T) {
 func TestLogsKeepSecrets(t *testing.T) {
 	s := newService(t, options{})
 	tn, app := s.newTenant("acme", nil), s.newApplication()
-	begun := tn.begin(s.newBrowser(), app)
-	_ = begun
 	b := s.newBrowser()
-	begun = tn.begin(b, app)
+	begun := tn.begin(b, app)
 	_, fields := begun.form(t)
 	arrived := b.submit(begun)
 	tk := s.exchange(app, arrived.code(t))

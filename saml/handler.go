@@ -123,20 +123,11 @@ func (h *Handler) fail(c *call, err error) {
 	if c.kind == "logout" {
 		title = "Signing out did not work"
 	}
-	p := page{Title: title, Reference: Reference(h.requestID(c.Context()))}
+	p := page{Title: title, Reference: directory.Reference(h.requestID(c.Context()))}
 	if err := show(c.w, status, quietPolicy, errorPage, p); err != nil {
 		h.Log.ErrorContext(c.Context(), "page not rendered", "error", err, "request", h.requestID(c.Context()))
 		http.Error(c.w, title, http.StatusInternalServerError)
 	}
-}
-
-// Reference is what a person is shown of a request's id, and tells to somebody: its end.
-func Reference(request string) string {
-	const length = 8
-	if len(request) > length {
-		request = request[len(request)-length:]
-	}
-	return strings.ToUpper(request)
 }
 
 // record hands the request to whoever keeps the traffic; nil: it went well. What no

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -109,6 +110,60 @@ func TestLoginByOrganizationAndDomain(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What a connection insists on reaches the verifier, and what it lets pass does.
+func TestSettingsThatDecideOverAnAnswer(t *testing.T) {
+	s := newService(t, options{})
+	app := s.newApplication()
+	signedIn := func(ago time.Duration) func(*samltest.Element) {
+		return func(response *samltest.Element) {
+			response.Find("AuthnStatement").Set("AuthnInstant", samltest.Instant(time.Now().Add(-ago)))
+		}
+	}
+	silent := func(response *samltest.Element) {
+		assertion := response.Find("Assertion")
+		assertion.Replace(assertion.Find("AuthnStatement"))
+	}
+	type settings = directory.SAMLSettings
+	for name, test := range map[string]struct {
+		set    func(*settings)
+		answer samltest.Message
+		code   string // "": let in
+	}{
+		"a sign-in of before":                    {func(*settings) {}, samltest.Message{Edit: signedIn(time.Hour)}, ""},
+		"a sign-in of before, force_authn":       {func(c *settings) { c.ForceAuthn = true }, samltest.Message{Edit: signedIn(time.Hour)}, "authn_statement"},
+		"a fresh sign-in, force_authn":           {func(c *settings) { c.ForceAuthn = true }, samltest.Message{}, ""},
+		"other means":                            {func(c *settings) { c.AuthnContexts = []string{"urn:x"} }, samltest.Message{}, "authn_context"},
+		"one of the means":                       {func(c *settings) { c.AuthnContexts = []string{"urn:x", "urn:y"} }, samltest.Message{Context: "urn:y"}, ""},
+		"no word of how":                         {func(*settings) {}, samltest.Message{Edit: silent}, "authn_statement"},
+		"no word of how, allowed":                {func(c *settings) { c.WithoutAuthnStatement = true }, samltest.Message{Edit: silent}, ""},
+		"no word of how, allowed, force_authn":   {func(c *settings) { c.WithoutAuthnStatement, c.ForceAuthn = true, true }, samltest.Message{Edit: silent}, "authn_statement"},
+		"a clock that is two minutes ahead":      {func(*settings) {}, samltest.Message{Now: time.Now().Add(2 * time.Minute)}, "issue_instant"},
+		"two minutes ahead, three are tolerated": {func(c *settings) { c.ClockSkew = 180 }, samltest.Message{Now: time.Now().Add(2 * time.Minute)}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tn := s.newTenant("acme", test.set)
+			tn.answer = func(samltest.Request) samltest.Message {
+				test.answer.NameID = "anna@acme.example"
+				return test.answer
+			}
+			arrived := tn.login(s.newBrowser(), app)
+			if test.code == "" {
+				arrived.code(t)
+				return
+			}
+			if f := tn.failures(); len(f) != 1 || f[0].Code != test.code || arrived.status != 403 {
+				t.Errorf("%d with the failures %+v, want %s", arrived.status, f, test.code)
+			}
+		})
+	}
+
+	// Nobody has asked, so it is as fresh as if we had.
+	tn := s.newTenant("portal", func(c *settings) { idpInitiated(app)(c); c.ForceAuthn = true })
+	b := s.newBrowser()
+	b.post(tn.base+"/acs", tn.unsolicited(samltest.Message{Edit: signedIn(10 * time.Minute)})).code(t)
+	tn.refuses(t, b.post(tn.base+"/acs", tn.unsolicited(samltest.Message{Edit: signedIn(time.Hour)})), "login", "authn_statement")
 }
 
 // What we send, as a provider reads it that verifies with our certificate.

@@ -50,8 +50,8 @@ func refused(err error) (r *refusal, failed bool) {
 func ofVerifier(v *verifier.Refusal) *refusal {
 	r := &refusal{code: string(v.Code), detail: v.Detail, authentic: v.Authentic}
 	switch r.code {
-	case "internal":
-		r.status = http.StatusInternalServerError
+	case "internal": // what went wrong, maybe with a stack, is for our log alone
+		r.status, r.detail = http.StatusInternalServerError, "an internal error occurred"
 	case "busy":
 		r.status = http.StatusServiceUnavailable
 	case "too_large":
@@ -68,7 +68,7 @@ func ofLogin(code rolesync.Refusal, l rolesync.Login) *refusal {
 	sentence := map[rolesync.Refusal]string{
 		rolesync.Replayed:     "the assertion " + quote(l.Message) + " was used before",
 		rolesync.UserInactive: "the user " + person + " is deactivated",
-		rolesync.UserUnknown:  "there is no user " + person + ", and the connection does not make one: SCIM provides the users, or just-in-time creation is off",
+		rolesync.UserUnknown:  "there is no user " + person + ", and the connection does not make one: " + notMade(l),
 		rolesync.UserConflict: "the names of " + person + " belong to another user, whom the connection does not speak for",
 		rolesync.LoginDenied:  "no rule gives " + person + " a role, and the organization's rules deny a login then",
 	}[code]
@@ -76,4 +76,12 @@ func ofLogin(code rolesync.Refusal, l rolesync.Login) *refusal {
 		sentence = "the login of " + person + " was refused"
 	}
 	return &refusal{code: string(code), detail: sentence, authentic: true}
+}
+
+// notMade is why nobody is made a user by a first login.
+func notMade(l rolesync.Login) string {
+	if !l.JustInTime {
+		return "just-in-time creation is off"
+	}
+	return "SCIM provides the users, and has not brought this one"
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -138,22 +139,36 @@ func (h *Handler) finishTrial(c *call, encoded string, began request) error {
 	return show(c.w, http.StatusOK, quietPolicy, trialPage, page{Title: "Test login", Trial: newTrialView(c.party, result)})
 }
 
+// The checks that follow those of the verifier.
+const (
+	checkIdentity = "identity" // whom the assertion names, and whether the connection speaks for the person
+	checkLogin    = "login"    // whether that user is let in
+)
+
 // examine does what consume does, and tells instead of refusing. Its error is a failure of
 // ours.
 func (h *Handler) examine(c *call, encoded string, began request) (TrialResult, error) {
 	result := TrialResult{At: h.now(), Checks: []TrialCheck{}}
-	refuse := func(err error) (TrialResult, error) {
+	// refuse notes the check that failed, unless it is noted, and those that it spares.
+	refuse := func(check string, err error) (TrialResult, error) {
 		r, failed := refused(err)
 		if failed {
 			return TrialResult{}, err
 		}
 		result.Refusal = &TrialRefusal{r.code, r.detail}
+		if check != "" {
+			result.Checks = append(result.Checks, TrialCheck{Name: check, Detail: r.detail})
+		}
+		for _, name := range []string{checkIdentity, checkLogin} {
+			if !slices.ContainsFunc(result.Checks, func(made TrialCheck) bool { return made.Name == name }) {
+				result.Checks = append(result.Checks, TrialCheck{Name: name, Skipped: true, Detail: "not checked, because an earlier check failed"})
+			}
+		}
 		return result, nil
 	}
 	message, err := verifier.Decode(encoded)
 	if err != nil {
-		result.Checks = append(result.Checks, TrialCheck{Name: "message", Detail: err.Error()})
-		return refuse(err)
+		return refuse("message", err)
 	}
 	report := verifier.Examine(c.Context(), message, h.expectation(c.party, &began))
 	for _, check := range report.Checks {
@@ -162,19 +177,20 @@ func (h *Handler) examine(c *call, encoded string, began request) (TrialResult, 
 	result.Message = report.Message[:min(len(report.Message), maxShown)]
 	result.Assertion = shownAssertion(report.Assertion)
 	if report.Refusal != nil {
-		return refuse(report.Refusal)
+		return refuse("", report.Refusal)
 	}
 	who, err := identify(report.Assertion, c.party.SAML, c.party.entityID)
 	if err != nil {
-		return refuse(err)
+		return refuse(checkIdentity, err)
 	}
 	l := who.login
+	result.Checks = append(result.Checks, TrialCheck{Name: checkIdentity, Passed: true, Detail: l.Subject})
 	result.Notes, result.Unmapped = who.ignored, who.unmapped
 	result.Groups = &TrialGroups{l.Fact, append([]string{}, l.Groups...)}
 	result.Person = &TrialPerson{Subject: l.Subject, UserName: l.UserName, Email: l.Email, DisplayName: l.DisplayName, ExternalID: l.ExternalID}
 	why, in, err := h.Engine.PreviewLogin(c.Context(), c.author(), l)
 	if err != nil {
-		return refuse(err)
+		return refuse(checkLogin, err)
 	}
 	result.Person.Created, result.Person.Linked = in.Created, in.Linked
 	if !in.Created {
@@ -184,11 +200,12 @@ func (h *Handler) examine(c *call, encoded string, began request) (TrialResult, 
 		result.Roles = &why
 	}
 	if in.Refused != "" {
-		return refuse(ofLogin(in.Refused, l))
+		return refuse(checkLogin, ofLogin(in.Refused, l))
 	}
 	if c.party.Disabled {
-		return refuse(disabled(c.party))
+		return refuse(checkLogin, disabled(c.party))
 	}
+	result.Checks = append(result.Checks, TrialCheck{Name: checkLogin, Passed: true})
 	result.Accepted = true
 	return result, nil
 }

@@ -139,6 +139,14 @@ func TestTrialWritesNothing(t *testing.T) {
 			if !r.Accepted || r.Refusal != nil || r.Person == nil || r.Person.Created != test.created || (r.Person.User != "") == test.created {
 				t.Errorf("result = %+v %+v", r, r.Person)
 			}
+			for _, check := range r.Checks {
+				if !check.Passed || check.Skipped {
+					t.Errorf("the check %s has not passed, and the login is accepted", check.Name)
+				}
+			}
+			if last := r.Checks[len(r.Checks)-1]; last.Name != "login" {
+				t.Errorf("the last check is %s", last.Name)
+			}
 			if r.Groups.Fact != directory.Stated || len(r.Groups.Values) != 2 || r.Roles == nil || r.Roles.Assignment.Role != "admin" {
 				t.Errorf("groups = %+v, roles = %+v", r.Groups, r.Roles)
 			}
@@ -191,9 +199,9 @@ func TestTrialOfWhatIsRefused(t *testing.T) {
 		"an old assertion": {samltest.Message{NameID: "anna@acme.example", Now: time.Now().Add(-time.Hour)}, "issue_instant", "issue_instant", false},
 		"a stranger's key": {samltest.Message{NameID: "anna@acme.example", Signature: samltest.Signature{Key: samltest.New("https://stranger.example").Key}}, "signature", "assertion_signature", false},
 		"no signature":     {samltest.Message{NameID: "anna@acme.example", Sign: samltest.SignNothing}, "unsigned", "assertion_signature", false},
-		"a transient name": {samltest.Message{NameID: "_x", Format: samltest.Transient}, "name_id", "", false},
-		"another domain":   {samltest.Message{NameID: "anna@evil.example"}, "email_domain", "", false},
-		"nobody's group":   {samltest.Message{NameID: "anna@acme.example", Groups: []string{"Nobodies"}}, "login_denied", "", true},
+		"a transient name": {samltest.Message{NameID: "_x", Format: samltest.Transient}, "name_id", "identity", false},
+		"another domain":   {samltest.Message{NameID: "anna@evil.example"}, "email_domain", "identity", false},
+		"nobody's group":   {samltest.Message{NameID: "anna@acme.example", Groups: []string{"Nobodies"}}, "login_denied", "login", true},
 		"no XML":           {samltest.Message{NameID: "anna@acme.example", Bytes: func(string) string { return "<hello" }}, "malformed", "message", false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -217,6 +225,9 @@ func TestTrialOfWhatIsRefused(t *testing.T) {
 			if failed != test.failed {
 				t.Errorf("the check that failed is %q, want %q: %+v", failed, test.failed, r.Checks)
 			}
+			if last := r.Checks[len(r.Checks)-1]; last.Name != "login" || last.Passed || last.Skipped == (test.failed == "login") {
+				t.Errorf("the last check is %+v", last)
+			}
 			if p.status != 200 || !strings.Contains(p.text, "would be refused") || !strings.Contains(p.text, test.code) {
 				t.Errorf("the page is %d:\n%s", p.status, p.text)
 			}
@@ -224,6 +235,28 @@ func TestTrialOfWhatIsRefused(t *testing.T) {
 				t.Errorf("failure = %+v", f)
 			}
 		})
+	}
+}
+
+// A connection is tried before people can sign in through it.
+func TestTrialOfADisabledConnection(t *testing.T) {
+	s := newService(t, options{})
+	tn := s.newTenant("acme", nil)
+	tn.rules(mapping.GiveNone)
+	tn.transact(tn.scope(), store.Rules, func(tx *store.Tx) error { tx.DisableConnection(); return nil })
+	id, address := tn.newTrial(t)
+	b := s.newBrowser()
+	if p := b.submit(b.get(address)); p.status != 200 || !strings.Contains(p.text, "would be refused") {
+		t.Errorf("the page is %d:\n%s", p.status, p.text)
+	}
+	r := tn.trialResult(t, id)
+	if r.Accepted || r.Refusal == nil || r.Refusal.Code != "connection_disabled" || r.Roles == nil || r.Roles.Assignment.Role != "admin" {
+		t.Fatalf("result = %+v, refusal %+v, want all of it, and that the connection is disabled", r, r.Refusal)
+	}
+	for _, check := range r.Checks {
+		if check.Passed == (check.Name == "login") {
+			t.Errorf("the check %+v", check)
+		}
 	}
 }
 

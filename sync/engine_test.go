@@ -227,10 +227,9 @@ func testDeleteGroup(t *testing.T, s *service) {
 	equal(t, "pending", n.pending(t), nil)
 	later := n.user(t, "later@example.com")
 	n.wantRoles(t, later, "member")
-	g = n.group(t, "Admins", users[2]) // the name is free again
+	n.group(t, "Admins", users[2]) // the name is free again
 	n.wantRoles(t, users[2], "admin")
 	n.wantRoles(t, users[0], "member")
-	_ = g
 }
 
 func testScope(t *testing.T, s *service) {

@@ -68,8 +68,9 @@ type ApplicationChange struct {
 	RedirectURIs *[]string
 }
 
-// ChangeApplication changes an application. A login that is under way to a redirect URI
-// that is gone ends with an error.
+// ChangeApplication changes an application, and nothing of it that is not to be changed: a
+// name never brings back a redirect URI that another admin has just taken away. A login
+// that is under way to a redirect URI that is gone ends with an error.
 func (s *Service) ChangeApplication(ctx context.Context, by Actor, id string, c ApplicationChange) (Application, error) {
 	a, err := s.Application(ctx, by, id)
 	if err != nil {
@@ -77,23 +78,28 @@ func (s *Service) ChangeApplication(ctx context.Context, by Actor, id string, c 
 	}
 	changed := map[string]any{}
 	if c.Name != nil {
-		if a.Name, err = line("name", *c.Name, MaxName); err != nil {
+		name, err := line("name", *c.Name, MaxName)
+		if err != nil {
 			return Application{}, err
 		}
-		changed["name"] = a.Name
+		c.Name, changed["name"] = &name, name
 	}
 	if c.RedirectURIs != nil {
 		if err := checkRedirectURIs(*c.RedirectURIs); err != nil {
 			return Application{}, err
 		}
-		a.RedirectURIs = *c.RedirectURIs
-		changed["redirect_uris"] = a.RedirectURIs
+		changed["redirect_uris"] = *c.RedirectURIs
 	}
 	if len(changed) == 0 {
 		return a, nil
 	}
 	err = s.changeApplication(ctx, by, s.now(), id, func(tx *store.Tx) (string, map[string]any) {
-		tx.PutApplication(a)
+		if c.Name != nil {
+			tx.RenameApplication(id, *c.Name)
+		}
+		if c.RedirectURIs != nil {
+			tx.SetRedirectURIs(id, *c.RedirectURIs)
+		}
 		return "application.changed", changed
 	})
 	if err != nil {

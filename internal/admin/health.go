@@ -143,7 +143,9 @@ func (s *Service) Failures(ctx context.Context, by Actor, organization directory
 	}
 	failures, err := s.Store.Failures(ctx, scope, page.After, most)
 	if reference != "" {
-		failures = slices.DeleteFunc(failures, func(f Failure) bool { return !strings.EqualFold(Reference(f.Request), strings.TrimSpace(reference)) })
+		failures = slices.DeleteFunc(failures, func(f Failure) bool {
+			return !strings.EqualFold(directory.Reference(f.Request), strings.TrimSpace(reference))
+		})
 	}
 	return cut(failures, page.limit(), func(f Failure) string { return f.ID }), err
 }

@@ -112,8 +112,12 @@ func samlStatus(c Connection, h *Health, failures []Failure) (Status, string) {
 	}
 	switch {
 	case refused != nil:
+		what := refused.Kind
+		if what == store.KindAuth {
+			what = "message"
+		}
 		return Healthy, fmt.Sprintf("The newest %s, at %s, was refused for what has nothing to do with the connection (%s): %s.",
-			refused.Kind, refused.At.UTC().Format(time.RFC3339), refused.Code, strings.TrimRight(refused.Detail, "."))
+			what, refused.At.UTC().Format(time.RFC3339), refused.Code, strings.TrimRight(refused.Detail, "."))
 	case !succeeded.IsZero():
 		return Healthy, "The newest login succeeded."
 	case !c.SAML.Provider.Complete():
@@ -230,9 +234,4 @@ func (h *Health) newestGroups() (newest KindTraffic) {
 		}
 	}
 	return newest
-}
-
-// Reference is what a person sees of a request that was refused: the end of its id.
-func Reference(request string) string {
-	return strings.ToUpper(request[max(0, len(request)-8):])
 }

@@ -26,13 +26,12 @@ type Trial struct {
 // CreateTrial begins a test login of a SAML connection. Whoever opens its address signs
 // in at the provider; what came of it is then to be seen with Trial, and nothing else is
 // written. The address has a secret, so that it can be given to the one who is to try.
+// A connection that is disabled can be tried before it is enabled, and the result says so.
 func (s *Service) CreateTrial(ctx context.Context, by Actor, organization directory.OrganizationID, id directory.ConnectionID) (Trial, error) {
 	c, err := s.samlConnection(ctx, by, organization, id)
 	switch {
 	case err != nil:
 		return Trial{}, err
-	case c.Disabled:
-		return Trial{}, fault.New(fault.Conflict, "connection %q is disabled; enable it first", id)
 	case !c.SAML.Provider.Complete():
 		return Trial{}, fault.New(fault.Conflict, "connection %q has no identity provider yet; give it the provider's metadata first", id)
 	}

@@ -144,7 +144,7 @@ func (h *Handler) health(api huma.API) {
 	}, func(ctx context.Context, by admin.Actor, in *failuresInput) (*answer[list[Failure]], error) {
 		failures, err := h.Admin.Failures(ctx, by, in.Organization, in.Connection, in.Reference, in.page())
 		return listOf(failures, func(f admin.Failure) Failure {
-			return Failure{f.ID, f.At, f.Kind, f.Status, f.Code, f.Detail, f.Method, f.Path, f.Request, admin.Reference(f.Request), f.Body}
+			return Failure{f.ID, f.At, f.Kind, f.Status, f.Code, f.Detail, f.Method, f.Path, f.Request, directory.Reference(f.Request), f.Body}
 		}), err
 	})
 }

@@ -26,8 +26,8 @@ var tags = []*huma.Tag{
 	{Name: "schemas", Description: "What an organization adds to the attributes that SCIM knows."},
 	{Name: "roles", Description: "What rules may grant, in every organization."},
 	{Name: "rules", Description: "Which groups give which roles, in one organization."},
-	{Name: "groups", Description: "The groups that connections have pushed."},
-	{Name: "users", Description: "The users that connections have pushed, what they have, and why."},
+	{Name: "groups", Description: "The groups that connections have brought."},
+	{Name: "users", Description: "The users that connections have brought, what they have, and why."},
 	{Name: "audit", Description: "Who did what, because of which request."},
 	{Name: "admin keys", Description: "The keys of this API."},
 }
@@ -69,7 +69,7 @@ var descriptions = map[string]string{
 	"Source.rule":       "The rule.",
 	"Source.group":      "The group that the rule matches.",
 	"Source.group_name": "The group's display name.",
-	"Source.connection": "The connection that pushed the group.",
+	"Source.connection": "The connection that brought the group.",
 	"Source.via":        "The user's own group through which it is in that group, if it is not directly.",
 	"Source.via_name":   "Its display name.",
 
@@ -85,7 +85,7 @@ var descriptions = map[string]string{
 
 	"GroupReference.group":      "The id of the group.",
 	"GroupReference.name":       "Its display name.",
-	"GroupReference.connection": "The connection that pushed it.",
+	"GroupReference.connection": "The connection that brought it.",
 	"GroupReference.via":        "The user's own group through which it is in this one, if it is not directly.",
 	"GroupReference.via_name":   "Its display name.",
 }

@@ -317,7 +317,7 @@ func TestTestLogins(t *testing.T) {
 	check(t, s.store.CreateTrial(t.Context(), scope, expired))
 	s.do("GET", path+"/saml/tests/"+expired.ID, nil).problem(http.StatusNotFound).said(t, "expired")
 	s.do("POST", path+"/disable", nil).want(200)
-	s.do("POST", path+"/saml/tests", nil).problem(http.StatusConflict).said(t, "disabled")
+	s.do("POST", path+"/saml/tests", nil).want(http.StatusCreated) // to try it before people can
 }
 
 // TestSAMLOfOthers tries everything with an organization that it does not belong to, and
@@ -431,7 +431,8 @@ func TestHealthOfSAML(t *testing.T) {
 		{"metadata", "metadata", "healthy", "nothing to do with the connection", "groups_partial "},
 		{"groups.stated", "", "healthy", "nothing to do with the connection", ""},
 		{"logout", "", "healthy", "The newest login succeeded.", ""},
-		{"logout", "expired", "failing", "The newest logout, at 2026-03-01T10:14:00Z, was refused (expired)", ""},
+		{store.KindAuth, "cookie", "healthy", "The newest message, at 2026-03-01T10:14:00Z, was refused for what has nothing to do with the connection (cookie)", ""},
+		{"logout", "expired", "failing", "The newest logout, at 2026-03-01T10:15:00Z, was refused (expired)", ""},
 	} {
 		at = at.Add(time.Minute)
 		q := traffic.Request{Scope: scope, Kind: step.kind, At: at}

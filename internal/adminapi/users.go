@@ -21,7 +21,7 @@ type User struct {
 	Email       string                 `json:"email,omitempty" doc:"The primary e-mail address."`
 	ExternalID  string                 `json:"external_id,omitempty" doc:"The identity provider's own id of the user."`
 	Active      bool                   `json:"active" doc:"Whether the user may have anything at all."`
-	CreatedAt   time.Time              `json:"created_at" doc:"When the user was pushed first."`
+	CreatedAt   time.Time              `json:"created_at" doc:"When the user was brought first."`
 	ModifiedAt  time.Time              `json:"modified_at" doc:"When the user was changed last."`
 	Resource    json.RawMessage        `json:"resource,omitempty" doc:"The SCIM resource as it is stored, with all that SCIM does not show; only when one user is asked for."`
 }

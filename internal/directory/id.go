@@ -57,6 +57,12 @@ func NewChangeID() string { return newID("chg_") }
 // NewRequestID returns a fresh id of a request: "req_…".
 func NewRequestID() string { return newID("req_") }
 
+// Reference is what a person is shown of a request's id, to read out to an admin, who finds
+// the request by it: its end.
+func Reference(request string) string {
+	return strings.ToUpper(request[max(0, len(request)-8):])
+}
+
 // NewFailureID returns a fresh id of a failed request of a connection: "fail_…".
 func NewFailureID() string { return newID("fail_") }
 

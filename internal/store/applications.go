@@ -95,13 +95,23 @@ func (tx *Tx) CreateApplication(a Application) {
 	})
 }
 
-// PutApplication changes the name and the redirect URIs of an application; NotFound, with
-// the next flush, when there is none.
-func (tx *Tx) PutApplication(a Application) {
+// RenameApplication changes the name of an application; NotFound, with the next flush,
+// when there is none.
+func (tx *Tx) RenameApplication(id, name string) {
 	tx.queue(statement{
-		sql:  same(`UPDATE applications SET name = $2, redirect_uris = $3 WHERE id = $1`),
-		args: []any{a.ID, a.Name, jsonText(a.RedirectURIs)},
-		done: foundApplication(a.ID),
+		sql:  same(`UPDATE applications SET name = $2 WHERE id = $1`),
+		args: []any{id, name},
+		done: foundApplication(id),
+	})
+}
+
+// SetRedirectURIs replaces the redirect URIs of an application; NotFound, with the next
+// flush, when there is none.
+func (tx *Tx) SetRedirectURIs(id string, uris []string) {
+	tx.queue(statement{
+		sql:  same(`UPDATE applications SET redirect_uris = $2 WHERE id = $1`),
+		args: []any{id, jsonText(uris)},
+		done: foundApplication(id),
 	})
 }
 

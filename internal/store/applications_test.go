@@ -52,9 +52,12 @@ func testApplications(t *testing.T, d *database) {
 	equal(t, "Applications, oldest first", mine, []store.Application{a, b})
 
 	done(func(tx *store.Tx) { tx.KeepApplicationSecrets(a.ID, 2) })
-	a.Name, a.RedirectURIs, a.Secrets = "New", []string{"https://c.example/"}, []credential.Stored{two, three}
-	done(func(tx *store.Tx) { tx.PutApplication(a) })
-	equal(t, "changed", get(a.ID), a)
+	a.Name, a.Secrets = "New", []credential.Stored{two, three}
+	done(func(tx *store.Tx) { tx.RenameApplication(a.ID, "New") })
+	equal(t, "renamed", get(a.ID), a) // and leads where it led
+	a.RedirectURIs = []string{"https://c.example/"}
+	done(func(tx *store.Tx) { tx.SetRedirectURIs(a.ID, a.RedirectURIs) })
+	equal(t, "with other addresses", get(a.ID), a)
 	equal(t, "the other", get(b.ID), b)
 	done(func(tx *store.Tx) { tx.DeleteApplicationSecret(a.ID, two.ID) })
 	a.Secrets = []credential.Stored{three}
@@ -62,7 +65,8 @@ func testApplications(t *testing.T, d *database) {
 
 	for situation, change := range map[string]func(*store.Tx){
 		"a secret of another application": func(tx *store.Tx) { tx.DeleteApplicationSecret(a.ID, foreign.ID) },
-		"put what is not there":           func(tx *store.Tx) { tx.PutApplication(store.Application{ID: "cli_0"}) },
+		"rename what is not there":        func(tx *store.Tx) { tx.RenameApplication("cli_0", "New") },
+		"addresses of what is not there":  func(tx *store.Tx) { tx.SetRedirectURIs("cli_0", nil) },
 		"delete what is not there":        func(tx *store.Tx) { tx.DeleteApplication("cli_0") },
 		"a secret of what is not there":   func(tx *store.Tx) { tx.CreateApplicationSecret("cli_0", two) },
 	} {
