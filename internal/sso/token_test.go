@@ -62,7 +62,7 @@ func TestCodeOfARedirectURIThatIsGone(t *testing.T) {
 	databases(t, func(t *testing.T, w *world) {
 		code := w.code(w.app)
 		w.transact(store.Scope{}, func(tx *store.Tx) {
-			tx.PutApplication(store.Application{ID: w.app.id, Name: "App", RedirectURIs: []string{"https://app.example/new"}})
+			tx.SetRedirectURIs(w.app.id, []string{"https://app.example/new"})
 		})
 		if a := w.post(w.app.form(code).Encode()); a.status != http.StatusBadRequest || a.Error != "invalid_grant" {
 			t.Errorf("exchange = %+v, want invalid_grant", a)
