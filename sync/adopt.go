@@ -8,6 +8,21 @@ import (
 	"github.com/rolesync/rolesync/internal/store"
 )
 
+// errUnchecked says that a change created users of an organization with a SAML connection
+// and did not look whether that has made them already. Engine makes the change again.
+var errUnchecked = errors.New("it was not looked whether a SAML connection has made the user already")
+
+// refuseAdoptable makes the transaction fail if a SAML connection has made a user who is
+// about to be created. Most organizations have none, and the look costs a third of the
+// creation; so the first that is created is not looked for until it is known that one has.
+func (t *Tx) refuseAdoptable(u directory.User) {
+	if _, ok := t.engine.saml.Load(t.by.Organization); ok {
+		t.tx.RefuseAdoptable(u)
+	} else {
+		t.unchecked = true
+	}
+}
+
 // Adoptable reports whether a change failed because it would create a user whom a SAML
 // connection has made already, and returns that user, for Adopt.
 func Adoptable(err error) (directory.UserID, bool) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/rolesync/rolesync/internal/directory"
@@ -22,6 +23,7 @@ type Engine struct {
 	log      *slog.Logger
 	now      func() time.Time
 	programs programs
+	saml     sync.Map      // organizations that are known to have a SAML connection
 	wake     chan struct{} // there may be a backlog
 }
 
@@ -61,15 +63,20 @@ func (a Author) scope() store.Scope {
 // Changes of one organization run side by side, but one that reaches through nested
 // groups is made alone (see the package documentation).
 func (e *Engine) Change(ctx context.Context, by Author, change func(*Tx) error) error {
-	outcome, err := e.change(ctx, by, store.Facts, change)
-	if errors.Is(err, errAlone) {
-		outcome, err = e.change(ctx, by, store.Rules, change)
+	lock := store.Facts
+	for {
+		outcome, err := e.change(ctx, by, lock, change)
+		switch {
+		case errors.Is(err, errAlone):
+			lock = store.Rules
+		case errors.Is(err, errUnchecked): // the engine knows by now
+		case err != nil:
+			return err
+		default:
+			e.publish(outcome)
+			return nil
+		}
 	}
-	if err != nil {
-		return err
-	}
-	e.publish(outcome)
-	return nil
 }
 
 func (e *Engine) change(ctx context.Context, by Author, lock store.Lock, change func(*Tx) error) (outcome outcome, err error) {
@@ -82,6 +89,10 @@ func (e *Engine) change(ctx context.Context, by Author, lock store.Lock, change 
 		}
 		if err == nil {
 			outcome, err = t.settle()
+		}
+		if t.unchecked && t.basis.Get().SAML {
+			e.saml.Store(by.Organization, true)
+			return errUnchecked
 		}
 		return err
 	})

@@ -35,11 +35,12 @@ type Tx struct {
 	backlog bool
 	pushed  bool // a group was created
 
-	alone  bool                                             // in the organization: nested groups may be changed
-	must   bool                                             // it is not, but has to be
-	nested []directory.GroupID                              // that became, or ceased to be, members of others
-	raised map[directory.GroupID]bool                       // whose revision is another one than before
-	leaves map[directory.UserID]*Later[[]directory.GroupID] // groups that were raised for a leaver
+	unchecked bool                                             // users were created, and not looked for among those of SAML connections
+	alone     bool                                             // in the organization: nested groups may be changed
+	must      bool                                             // it is not, but has to be
+	nested    []directory.GroupID                              // that became, or ceased to be, members of others
+	raised    map[directory.GroupID]bool                       // whose revision is another one than before
+	leaves    map[directory.UserID]*Later[[]directory.GroupID] // groups that were raised for a leaver
 }
 
 // memberChange is a list of values that a provider sent, and which of them were
@@ -90,7 +91,7 @@ func (t *Tx) User(id directory.UserID) (directory.User, error) {
 func (t *Tx) CreateUser(u directory.User) {
 	names := store.Names{ExternalID: u.ExternalID, UserName: u.UserName}
 	t.tx.LockNames([]string{names.ExternalID, names.UserName, u.Email})
-	t.tx.RefuseAdoptable(u)
+	t.refuseAdoptable(u)
 	t.tx.CreateUser(u)
 	t.takePending(u.ID, names)
 	t.touched[u.ID] = true

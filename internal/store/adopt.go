@@ -63,10 +63,8 @@ func (tx *Tx) RefuseAdoptable(u directory.User) {
 	})
 }
 
-// Nothing is looked for in an organization without a SAML connection.
 const selectAdoptable = `SELECT id, external_id, user_name_folded, email_folded FROM users
-	WHERE EXISTS (SELECT 1 FROM connections WHERE organization_id = $1 AND kind = 'saml')
-	AND organization_id = $1 AND id IN (
+	WHERE organization_id = $1 AND id IN (
 		SELECT id FROM (SELECT u.id FROM connections AS c CROSS JOIN users AS u WHERE c.organization_id = $1 AND c.kind = 'saml'
 			AND u.organization_id = $1 AND u.connection_id = c.id AND u.external_id = $2 AND u.external_id <> '' LIMIT 2) AS x
 		UNION ALL SELECT id FROM users WHERE organization_id = $1 AND user_name_folded IN ($3, $4) AND user_name_folded <> ''

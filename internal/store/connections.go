@@ -193,8 +193,12 @@ func (c *Connection) addToken(client string, token credential.Stored) {
 	}
 }
 
-// CreateConnection stores a new connection.
+// CreateConnection stores a new connection. The transaction must hold the lock Rules when
+// it is of kind SAML, since Basis tells of it.
 func (tx *Tx) CreateConnection(c directory.Connection) {
+	if c.Kind == directory.SAML {
+		tx.queue(statement{sql: same(`UPDATE organizations SET saml = $2 WHERE id = $1`), args: []any{tx.Organization, true}})
+	}
 	tx.queue(statement{
 		sql: same(`INSERT INTO connections (organization_id, id, kind, name, disabled, strict, rate_limit, rate_burst, created_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`),

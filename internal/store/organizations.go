@@ -57,6 +57,7 @@ type Basis struct {
 	RulesVersion   int64
 	CatalogVersion int64
 	Generation     int64
+	SAML           bool // a connection of the organization is of kind SAML
 	GroupAuthority
 }
 
@@ -66,13 +67,13 @@ func (tx *Tx) Basis() *Later[Basis] {
 	later := &Later[Basis]{}
 	found := false
 	tx.queue(statement{
-		sql: same(`SELECT o.rules_version, d.catalog_version, o.generation, o.group_authority, o.scim_groups
+		sql: same(`SELECT o.rules_version, d.catalog_version, o.generation, o.saml, o.group_authority, o.scim_groups
 			FROM organizations AS o, deployment AS d WHERE o.id = $1 AND d.id = 1`),
 		args: []any{tx.Organization},
 		each: func(r row) error {
 			found = true
 			b := &later.value
-			return r.Scan(&b.RulesVersion, &b.CatalogVersion, &b.Generation, &b.Set, &b.SCIMGroups)
+			return r.Scan(&b.RulesVersion, &b.CatalogVersion, &b.Generation, &b.SAML, &b.Set, &b.SCIMGroups)
 		},
 		done: func(int64) error {
 			if !found {

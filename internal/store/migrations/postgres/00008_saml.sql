@@ -3,7 +3,8 @@
 -- Whose groups count, and whether SCIM has pushed one, which decides what "auto" means.
 ALTER TABLE organizations
     ADD COLUMN group_authority text COLLATE "C" NOT NULL DEFAULT 'auto',
-    ADD COLUMN scim_groups boolean NOT NULL DEFAULT false;
+    ADD COLUMN scim_groups boolean NOT NULL DEFAULT false,
+    ADD COLUMN saml boolean NOT NULL DEFAULT false; -- it has a SAML connection
 UPDATE organizations AS o SET scim_groups = true WHERE EXISTS (SELECT 1 FROM groups AS g WHERE g.organization_id = o.id);
 
 -- The kind of the connection, which never changes.
@@ -131,4 +132,4 @@ DROP TABLE sso_codes, application_secrets, applications, saml_trials, saml_messa
 DROP INDEX users_email;
 ALTER TABLE users DROP COLUMN email_folded;
 ALTER TABLE groups DROP COLUMN kind;
-ALTER TABLE organizations DROP COLUMN group_authority, DROP COLUMN scim_groups;
+ALTER TABLE organizations DROP COLUMN group_authority, DROP COLUMN scim_groups, DROP COLUMN saml;

@@ -3,6 +3,7 @@
 -- Whose groups count, and whether SCIM has pushed one, which decides what "auto" means.
 ALTER TABLE organizations ADD COLUMN group_authority text NOT NULL DEFAULT 'auto';
 ALTER TABLE organizations ADD COLUMN scim_groups integer NOT NULL DEFAULT 0;
+ALTER TABLE organizations ADD COLUMN saml integer NOT NULL DEFAULT 0; -- it has a SAML connection
 UPDATE organizations SET scim_groups = 1 WHERE EXISTS (SELECT 1 FROM groups AS g WHERE g.organization_id = organizations.id);
 
 -- The kind of the connection, which never changes.
@@ -141,3 +142,4 @@ ALTER TABLE users DROP COLUMN email_folded;
 ALTER TABLE groups DROP COLUMN kind;
 ALTER TABLE organizations DROP COLUMN group_authority;
 ALTER TABLE organizations DROP COLUMN scim_groups;
+ALTER TABLE organizations DROP COLUMN saml;
