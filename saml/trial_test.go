@@ -26,7 +26,10 @@ func (tn *tenant) newTrial(t *testing.T) (id, address string) {
 	now := directory.Now()
 	secret, stored := credential.New(credential.TrialSecret, now, now.Add(time.Hour))
 	id = directory.NewTrialID()
-	err := tn.store.CreateTrial(context.Background(), tn.scope(), store.Trial{ID: id, Digest: stored.Digest, CreatedAt: now, ExpiresAt: stored.ExpiresAt})
+	err := tn.store.Transact(context.Background(), tn.scope(), store.Facts, func(tx *store.Tx) error {
+		tx.CreateTrial(store.Trial{ID: id, Digest: stored.Digest, CreatedAt: now, ExpiresAt: stored.ExpiresAt})
+		return nil
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

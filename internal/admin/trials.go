@@ -41,7 +41,12 @@ func (s *Service) CreateTrial(ctx context.Context, by Actor, organization direct
 	now := s.now()
 	secret, stored := credential.New(credential.TrialSecret, now, now.Add(TrialTime))
 	t := store.Trial{ID: directory.NewTrialID(), Digest: stored.Digest, CreatedAt: now, ExpiresAt: stored.ExpiresAt}
-	if err := s.Store.CreateTrial(ctx, store.Scope{Organization: organization, Connection: id}, t); err != nil {
+	scope := store.Scope{Organization: organization, Connection: id}
+	err = s.Store.Transact(ctx, scope, store.Facts, func(tx *store.Tx) error {
+		tx.CreateTrial(t)
+		return record(tx, by, now, "saml.test_created", string(id), map[string]any{"test": t.ID})
+	})
+	if err != nil {
 		return Trial{}, err
 	}
 	return Trial{ID: t.ID, URL: s.SAMLURLs(id).Tests + t.ID + "?secret=" + secret, CreatedAt: now, ExpiresAt: t.ExpiresAt}, nil

@@ -295,6 +295,10 @@ func TestTestLogins(t *testing.T) {
 	if !found || address != "https://sync.example.com/saml/"+c.ID+"/test/"+made.ID || made.Status != "pending" || time.Until(made.ExpiresAt).Round(time.Minute) != time.Hour {
 		t.Errorf("made: %+v", made)
 	}
+	audited := string(s.do("GET", "/organizations/"+org+"/audit?target="+c.ID, nil).want(200).Body)
+	if !strings.Contains(audited, "saml.test_created") || !strings.Contains(audited, made.ID) || strings.Contains(audited, secret) {
+		t.Errorf("the audit has %s", audited)
+	}
 	scope := scopeOf(org, c.ID)
 	stored, err := s.store.Trial(t.Context(), scope, made.ID)
 	check(t, err)
@@ -314,7 +318,7 @@ func TestTestLogins(t *testing.T) {
 	s.do("GET", path+"/saml/tests/test_1", nil).problem(http.StatusNotFound).said(t, "test_1")
 
 	expired := store.Trial{ID: directory.NewTrialID(), CreatedAt: directory.Now().Add(-2 * time.Hour), ExpiresAt: directory.Now().Add(-time.Second)}
-	check(t, s.store.CreateTrial(t.Context(), scope, expired))
+	check(t, s.store.Transact(t.Context(), scope, store.Facts, func(tx *store.Tx) error { tx.CreateTrial(expired); return nil }))
 	s.do("GET", path+"/saml/tests/"+expired.ID, nil).problem(http.StatusNotFound).said(t, "expired")
 	s.do("POST", path+"/disable", nil).want(200)
 	s.do("POST", path+"/saml/tests", nil).want(http.StatusCreated) // to try it before people can

@@ -97,10 +97,13 @@ func testTrials(t *testing.T, d *database) {
 	n, foreign := d.tenant(t), d.tenant(t)
 	c := n.saml(t, settings("a"), store.SAMLFetch{})
 	now := directory.Now()
+	create := func(scope store.Scope, trial store.Trial) error {
+		return d.Transact(ctx, scope, store.Facts, func(tx *store.Tx) error { tx.CreateTrial(trial); return nil })
+	}
 	newTrial := func(at time.Time) store.Trial {
 		t.Helper()
 		trial := store.Trial{ID: directory.NewTrialID(), Digest: credential.Hash("x"), CreatedAt: at, ExpiresAt: at.Add(time.Hour)}
-		if err := d.CreateTrial(ctx, c.Scope, trial); err != nil {
+		if err := create(c.Scope, trial); err != nil {
 			t.Fatal(err)
 		}
 		return trial
@@ -125,7 +128,7 @@ func testTrials(t *testing.T, d *database) {
 			t.Errorf("FinishTrial in %s: %v, want NotFound", situation, err)
 		}
 	}
-	wantFault(t, d.CreateTrial(ctx, store.Scope{Organization: foreign.Organization, Connection: c.Connection}, one), fault.NotFound)
+	wantFault(t, create(store.Scope{Organization: foreign.Organization, Connection: c.Connection}, one), fault.NotFound)
 
 	two := newTrial(now.Add(59 * time.Minute))
 	equal(t, "before it expires", must[store.Trial](t)(d.Trial(ctx, c.Scope, one.ID)), one)

@@ -21,21 +21,18 @@ type Trial struct {
 const MostTrials = 20
 
 // CreateTrial stores a new trial, and ends those of the connection that have expired or
-// are too many. NotFound when there is no such connection.
-func (s *Store) CreateTrial(ctx context.Context, scope Scope, t Trial) error {
-	return s.Transact(ctx, scope, Facts, func(tx *Tx) error {
-		tx.needConnection()
-		tx.queue(statement{
-			sql: same(`INSERT INTO saml_trials (organization_id, connection_id, id, digest, document, created_at, expires_at)
-				VALUES ($1, $2, $3, $4, $5, $6, $7)`),
-			args: []any{tx.Organization, tx.Connection, t.ID, t.Digest[:], t.Document, micros(t.CreatedAt), micros(t.ExpiresAt)},
-		})
-		tx.queue(statement{
-			sql: same(`DELETE FROM saml_trials WHERE organization_id = $1 AND connection_id = $2 AND (expires_at <= $3 OR id NOT IN
-				(SELECT id FROM saml_trials WHERE organization_id = $1 AND connection_id = $2 ORDER BY id DESC LIMIT $4))`),
-			args: []any{tx.Organization, tx.Connection, micros(t.CreatedAt), MostTrials},
-		})
-		return nil
+// are too many. NotFound, with the next flush, when there is no such connection.
+func (tx *Tx) CreateTrial(t Trial) {
+	tx.needConnection()
+	tx.queue(statement{
+		sql: same(`INSERT INTO saml_trials (organization_id, connection_id, id, digest, document, created_at, expires_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7)`),
+		args: []any{tx.Organization, tx.Connection, t.ID, t.Digest[:], t.Document, micros(t.CreatedAt), micros(t.ExpiresAt)},
+	})
+	tx.queue(statement{
+		sql: same(`DELETE FROM saml_trials WHERE organization_id = $1 AND connection_id = $2 AND (expires_at <= $3 OR id NOT IN
+			(SELECT id FROM saml_trials WHERE organization_id = $1 AND connection_id = $2 ORDER BY id DESC LIMIT $4))`),
+		args: []any{tx.Organization, tx.Connection, micros(t.CreatedAt), MostTrials},
 	})
 }
 
