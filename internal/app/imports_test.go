@@ -26,14 +26,15 @@ var mayImport = map[string][]string{
 	"internal/adminapi": {"internal/admin", "internal/directory", "internal/fault", "mapping"},
 	"internal/admin":    {"internal/credential", "internal/directory", "internal/fault", "internal/store", "internal/traffic", "mapping", "saml/metadata", "sync"},
 	"internal/web":      {"internal/directory"},
-	"scim":              {"internal/credential", "internal/directory", "internal/fault", "internal/store", "internal/traffic", "sync"},
+	"scim":              {"internal/credential", "internal/directory", "internal/fault", "internal/oauth", "internal/store", "internal/traffic", "sync"},
 
 	"saml": {"internal/credential", "internal/directory", "internal/fault", "internal/sso", "internal/store", "internal/traffic",
 		"mapping", "saml/metadata", "saml/verifier", "sync"},
 	"saml/verifier": {"internal/directory", "internal/fault"},
 	"saml/metadata": {"internal/directory", "internal/fault"},
 
-	"internal/sso":        {"claims", "internal/credential", "internal/directory", "internal/fault", "internal/store"},
+	"internal/sso":        {"claims", "internal/credential", "internal/directory", "internal/fault", "internal/oauth", "internal/store"},
+	"internal/oauth":      {},
 	"internal/traffic":    {"internal/directory", "internal/fault", "internal/store"},
 	"sync":                {"claims", "internal/directory", "internal/fault", "internal/store", "mapping"},
 	"internal/store":      {"internal/credential", "internal/directory", "internal/fault", "mapping"},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/rolesync/rolesync/internal/directory"
 	"github.com/rolesync/rolesync/internal/fault"
+	"github.com/rolesync/rolesync/internal/oauth"
 )
 
 // TokenTime is how long an access token opens /sso/userinfo.
@@ -59,7 +60,7 @@ func (s *Service) userinfo(_ http.ResponseWriter, r *http.Request) (any, error) 
 	token := bearer(r)
 	if token == "" {
 		// Without a token there is nothing to say about it (RFC 6750 §3.1).
-		return nil, oauthError{"", "this needs an access token of /sso/token", http.StatusUnauthorized}
+		return nil, oauth.New("", "this needs an access token of /sso/token", http.StatusUnauthorized)
 	}
 	a, ok := s.open(token)
 	if !ok {
