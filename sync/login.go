@@ -26,7 +26,7 @@ type Login struct {
 	// new user without a UserName is called by the Email, else by the Subject.
 	UserName, Email, DisplayName, GivenName, FamilyName string
 
-	ExternalID   string // by which SCIM may know the person; ""
+	ExternalID string // by which SCIM may know the person; ""
 	JustInTime bool   // a person who signs in for the first time becomes a user
 	// Domains are those whose people the connection may speak for, folded; none: it may
 	// speak for anybody, and proves nothing by an address. Email is of one of them.
